@@ -1,0 +1,242 @@
+#include "config/read_settings.hpp"
+
+#include "config/dsn.hpp"
+#include "config/expand.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace pgchronicle::config {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+template <typename Enum, std::size_t size>
+using Words = std::array<std::pair<std::string_view, Enum>, size>;
+
+constexpr Words<CreateSlot, 2> create_slot_words{
+    {{"never"sv, CreateSlot::never}, {"if_missing"sv, CreateSlot::if_missing}}};
+constexpr Words<OnSlotLost, 2> on_slot_lost_words{
+    {{"stop"sv, OnSlotLost::stop}, {"reconcile"sv, OnSlotLost::reconcile}}};
+constexpr Words<Snapshot, 2> snapshot_words{
+    {{"initial"sv, Snapshot::initial}, {"never"sv, Snapshot::never}}};
+constexpr Words<OnUnknownKey, 2> on_unknown_key_words{
+    {{"stop"sv, OnUnknownKey::stop}, {"open"sv, OnUnknownKey::open}}};
+constexpr Words<LogLevel, 5> log_level_words{
+    {{"trace"sv, LogLevel::trace},
+     {"debug"sv, LogLevel::debug},
+     {"info"sv, LogLevel::info},
+     {"warn"sv, LogLevel::warn},
+     {"error"sv, LogLevel::error}}};
+constexpr Words<LogFormat, 2> log_format_words{
+    {{"text"sv, LogFormat::text}, {"json"sv, LogFormat::json}}};
+
+/// True when the text, as it stands in the file, spells the password out.
+bool spells_out_password(const std::string& raw_dsn, const Environment& environment) {
+    const auto split = split_dsn(raw_dsn);
+    const auto* const parts = std::get_if<DsnParts>(&split);
+    return parts != nullptr && parts->password && !parts->password->empty() &&
+           !expand(parts->password->reveal(), environment).has_variable;
+}
+
+void read_dsn(MapReader& map, Reading& reading, Connection& connection) {
+    map.require("dsn");
+    const auto given = map.scalar("dsn");
+    if (!given) return;
+    if (given->text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        map.report("dsn", "value must not be empty");
+        return;
+    }
+    auto split = split_dsn(given->text);
+    if (const auto* const error = std::get_if<DsnError>(&split)) {
+        map.report("dsn", error->message, {}, error->hint);
+        return;
+    }
+    auto& parts = std::get<DsnParts>(split);
+    connection.dsn = std::move(parts.dsn);
+    if (!parts.password) return;
+    if (map.has("password") || map.has("password_file")) {
+        map.report(
+            "dsn",
+            "password is given twice",
+            "The connection string holds one, and so does another key."
+        );
+    }
+    connection.password = *std::move(parts.password);
+    if (spells_out_password(given->raw, reading.environment)) reading.holds_password = true;
+}
+
+void read_password(MapReader& map, Reading& reading, Connection& connection) {
+    const auto password = map.scalar("password");
+    const auto file = map.scalar("password_file");
+    if (map.has("password") && map.has("password_file")) {
+        map.report("password_file", "password is given twice", "There is \"password\" too.");
+        return;
+    }
+    if (password) {
+        connection.password = Secret{password->text};
+        const bool is_literal = !expand(password->raw, reading.environment).has_variable;
+        if (is_literal && !password->text.empty()) reading.holds_password = true;
+    }
+    if (!file) return;
+    auto content = read_secret_file(file->text);
+    if (content.error.empty()) {
+        connection.password = Secret{std::move(content.secret)};
+    } else {
+        map.report(
+            "password_file",
+            "could not read password file " + quoted(file->raw),
+            "The system says: " + content.error + "."
+        );
+    }
+}
+
+void read_connection(MapReader& map, Reading& reading, Connection& connection) {
+    read_dsn(map, reading, connection);
+    read_password(map, reading, connection);
+    map.duration("connect_timeout", connection.connect_timeout);
+    map.duration("tcp_user_timeout", connection.tcp_user_timeout);
+}
+
+void read_source(MapReader map, Reading& reading, Source& source) {
+    read_connection(map, reading, source.connection);
+    map.require("slot");
+    map.text("slot", source.slot);
+    map.require("publication");
+    map.list("publication", source.publications);
+    map.word("create_slot", create_slot_words, source.create_slot);
+    map.word("on_slot_lost", on_slot_lost_words, source.on_slot_lost);
+    if (source.on_slot_lost == OnSlotLost::reconcile) {
+        map.report(
+            "on_slot_lost", "\"reconcile\" is not supported by this version", {}, "Allowed: stop."
+        );
+    }
+    map.duration("receive_timeout", source.receive_timeout);
+    map.finish();
+}
+
+void read_target(MapReader map, Reading& reading, Target& target) {
+    read_connection(map, reading, target.connection);
+    map.text("schema", target.schema);
+    map.text("table_suffix", target.table_suffix);
+    map.duration("lock_timeout", target.lock_timeout);
+    map.unsupported("distribute");
+    map.finish();
+}
+
+void read_history_columns(MapReader map, HistoryColumnNames& names) {
+    map.text("valid_from", names.valid_from);
+    map.text("valid_to", names.valid_to);
+    map.text("is_current", names.is_current);
+    map.text("operation_type", names.operation_type);
+    map.text("lsn_from", names.lsn_from);
+    map.text("lsn_to", names.lsn_to);
+    map.text("change_seq", names.change_seq);
+    map.finish();
+}
+
+TableOverride read_override(MapReader map) {
+    TableOverride result;
+    map.names("rename", result.rename);
+    map.list("exclude", result.exclude_columns);
+    if (map.has("target")) map.text("target", result.target_table.emplace());
+    if (map.has("on_unknown_key")) {
+        map.word("on_unknown_key", on_unknown_key_words, result.on_unknown_key.emplace());
+    }
+    for (const auto* const key : {"track", "intra_transaction", "on_type_change", "on_change"}) {
+        map.unsupported(key);
+    }
+    map.finish();
+    return result;
+}
+
+void read_tables(MapReader map, Tables& tables) {
+    map.list("include", tables.include);
+    map.list("exclude", tables.exclude);
+    auto overrides = map.section("overrides");
+    for (const auto& name : overrides.own_names()) {
+        tables.overrides.emplace(name, read_override(overrides.own_section(name)));
+    }
+    read_history_columns(map.section("history_columns"), tables.history_columns);
+    for (const auto* const key : {"track", "intra_transaction", "on_type_change", "on_change"}) {
+        map.unsupported(key);
+    }
+    map.finish();
+}
+
+void read_batch(MapReader map, Batch& batch) {
+    map.duration("max_delay", batch.max_delay);
+    map.count("max_rows", batch.rows_max);
+    map.size("max_bytes", batch.bytes_max);
+    map.finish();
+}
+
+void read_copy(MapReader map, Copy& copy) {
+    std::uint64_t workers = copy.workers;
+    map.count("workers", workers);
+    // Too many for the type is too many for `validate` as well.
+    constexpr std::uint64_t largest = std::numeric_limits<unsigned>::max();
+    copy.workers = static_cast<unsigned>(std::min(workers, largest));
+    map.size("chunk", copy.chunk_bytes);
+    map.finish();
+}
+
+void read_retry(MapReader map, Retry& retry) {
+    map.duration("delay_min", retry.delay_min);
+    map.duration("delay_max", retry.delay_max);
+    map.duration("max_elapsed", retry.elapsed_max);
+    map.finish();
+}
+
+void read_acknowledge(MapReader map, Acknowledge& acknowledge) {
+    map.duration("interval", acknowledge.interval);
+    map.unsupported("hold_back");
+    map.finish();
+}
+
+void read_log(MapReader map, Log& log) {
+    map.word("level", log_level_words, log.level);
+    map.word("format", log_format_words, log.format);
+    map.finish();
+}
+
+}  // namespace
+
+Settings read_settings(const Node& document, Reading& reading) {
+    Settings settings;
+    settings.file = reading.file;
+    MapReader map{reading, document, "", 1};
+    read_source(map.section("source"), reading, settings.source);
+    read_target(map.section("target"), reading, settings.target);
+    map.text("pipeline", settings.pipeline);
+    read_tables(map.section("tables"), settings.tables);
+    map.word("snapshot", snapshot_words, settings.snapshot);
+    read_batch(map.section("batch"), settings.batch);
+    map.size("memory_limit", settings.memory_limit_bytes);
+    read_copy(map.section("copy"), settings.copy);
+    read_retry(map.section("retry"), settings.retry);
+    read_acknowledge(map.section("acknowledge"), settings.acknowledge);
+    map.text("spool_dir", settings.spool_dir);
+    auto http = map.section("http");
+    if (std::string listen; http.text("listen", listen), !listen.empty()) {
+        settings.http_listen = std::move(listen);
+    }
+    http.finish();
+    auto reports = map.section("reports");
+    reports.text("dir", settings.reports_dir);
+    reports.finish();
+    read_log(map.section("log"), settings.log);
+    map.unsupported("apply");
+    map.finish();
+    reading.report_unknown_keys();
+    return settings;
+}
+
+}  // namespace pgchronicle::config

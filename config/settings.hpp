@@ -1,0 +1,148 @@
+#pragma once
+
+#include "config/secret.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgchronicle::config {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+enum class CreateSlot { never, if_missing };
+enum class Snapshot { initial, never };
+enum class OnSlotLost { stop, reconcile };
+enum class OnUnknownKey { stop, open };
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { text, json };
+
+/// One side's connection: a libpq conninfo (keywords or URI) without its secret.
+struct Connection {
+    std::string dsn;
+    Secret password;  ///< From `password` or `password_file`; empty: libpq's own ways.
+    milliseconds connect_timeout{10'000};
+    /// A peer that acknowledges nothing for this long is dead (TCP_USER_TIMEOUT).
+    milliseconds tcp_user_timeout{30'000};
+
+    friend bool operator==(const Connection&, const Connection&) = default;
+};
+
+struct Source {
+    Connection connection;
+    std::string slot;
+    std::vector<std::string> publications;  ///< At least one.
+    CreateSlot create_slot{CreateSlot::never};
+    OnSlotLost on_slot_lost{OnSlotLost::stop};
+    /// A stream silent for this long, though asked to answer, is given up and opened again.
+    milliseconds receive_timeout{300'000};
+
+    friend bool operator==(const Source&, const Source&) = default;
+};
+
+struct Target {
+    Connection connection;
+    std::string schema{"analytics"};  ///< May contain {schema}.
+    std::string table_suffix{"_history"};
+    /// How long a second instance waits for the pipeline's lock before it stops.
+    milliseconds lock_timeout{10'000};
+
+    friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// Names of our own columns, where a source column has one of them.
+struct HistoryColumnNames {
+    std::string valid_from{"valid_from"};
+    std::string valid_to{"valid_to"};
+    std::string is_current{"is_current"};
+    std::string operation_type{"operation_type"};
+    std::string lsn_from{"lsn_from"};
+    std::string lsn_to{"lsn_to"};
+    std::string change_seq{"change_seq"};
+
+    friend bool operator==(const HistoryColumnNames&, const HistoryColumnNames&) = default;
+};
+
+/// What `tables.overrides.<schema.table>` may say.
+struct TableOverride {
+    std::map<std::string, std::string> rename{};  ///< Source column to history column.
+    std::vector<std::string> exclude_columns{};   ///< Key `exclude`.
+    /// Key `target`: history table name, in place of name + suffix.
+    std::optional<std::string> target_table{};
+    std::optional<OnUnknownKey> on_unknown_key{};
+
+    friend bool operator==(const TableOverride&, const TableOverride&) = default;
+};
+
+struct Tables {
+    std::vector<std::string> include{"*.*"};  ///< Patterns schema.table with * and ?.
+    std::vector<std::string> exclude;
+    std::map<std::string, TableOverride> overrides;
+    HistoryColumnNames history_columns;  ///< Key `history_columns`.
+
+    friend bool operator==(const Tables&, const Tables&) = default;
+};
+
+struct Batch {
+    milliseconds max_delay{50};
+    std::uint64_t rows_max{50'000};         ///< Key `max_rows`.
+    std::uint64_t bytes_max{32ULL << 20U};  ///< Key `max_bytes`.
+
+    friend bool operator==(const Batch&, const Batch&) = default;
+};
+
+struct Copy {
+    unsigned workers{2};
+    std::uint64_t chunk_bytes{256ULL << 20U};  ///< Key `chunk`: heap bytes per COPY within a table.
+
+    friend bool operator==(const Copy&, const Copy&) = default;
+};
+
+struct Retry {
+    milliseconds delay_min{200};
+    milliseconds delay_max{30'000};
+    milliseconds elapsed_max{0};  ///< Key `max_elapsed`; 0: for ever.
+
+    friend bool operator==(const Retry&, const Retry&) = default;
+};
+
+struct Acknowledge {
+    milliseconds interval{2'000};  ///< How often an idle position is stored.
+
+    friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
+};
+
+struct Log {
+    LogLevel level{LogLevel::info};
+    LogFormat format{LogFormat::text};
+
+    friend bool operator==(const Log&, const Log&) = default;
+};
+
+/// The configuration as plain values; valid once loaded.
+struct Settings {
+    std::string file;  ///< Where it was read from.
+    Source source;
+    Target target;
+    std::string pipeline{"default"};
+    Tables tables;
+    Snapshot snapshot{Snapshot::initial};
+    Batch batch;
+    std::uint64_t memory_limit_bytes{256ULL << 20U};
+    Copy copy;
+    Retry retry;
+    Acknowledge acknowledge;
+    std::string spool_dir{"/var/tmp"};
+    std::optional<std::string> http_listen;  ///< Key `http.listen`.
+    std::string reports_dir;                 ///< Key `reports.dir`.
+    Log log;
+    std::vector<std::string> warnings;  ///< What the operator should know; to be logged.
+
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+}  // namespace pgchronicle::config

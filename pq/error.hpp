@@ -1,0 +1,41 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace pgchronicle::pq {
+
+/// What to do about an error: `retry` the transaction, `reconnect` first, or `halt`.
+enum class Disposition { retry, reconnect, halt };
+
+/// A failure reported by libpq or the server, in the server's own fields.
+/// `sqlstate` is empty when the connection failed before the server could say one.
+class Error : public std::runtime_error {
+public:
+    struct Fields {
+        std::string sqlstate{};
+        std::string primary{};
+        std::string detail{};
+        std::string hint{};
+        std::string context{};
+        bool connection_lost{false};
+    };
+
+    explicit Error(Fields fields);
+
+    [[nodiscard]] const std::string& sqlstate() const { return fields_.sqlstate; }
+    [[nodiscard]] const std::string& primary() const { return fields_.primary; }
+    [[nodiscard]] const std::string& detail() const { return fields_.detail; }
+    [[nodiscard]] const std::string& hint() const { return fields_.hint; }
+    [[nodiscard]] const std::string& context() const { return fields_.context; }
+    /// The connection cannot be used any more.
+    [[nodiscard]] bool connection_lost() const { return fields_.connection_lost; }
+    /// From the SQLSTATE's class; one table in sqlstate.cpp.
+    [[nodiscard]] Disposition disposition() const;
+
+private:
+    Fields fields_;
+};
+
+}  // namespace pgchronicle::pq
