@@ -1,0 +1,410 @@
+#include "history_writer/batch_builder.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "history_writer/copy_row.hpp"
+#include "history_writer/row_key.hpp"
+
+namespace pgchronicle::history_writer {
+
+using pgoutput::TupleReader;
+using pgoutput::Value;
+using pgoutput::ValueKind;
+
+namespace {
+
+PlanError error(PlanErrc code, const HistoryTable& table, std::uint64_t change_seq) {
+    return {code, table.source_schema + "." + table.source_table, change_seq};
+}
+
+bool same(const Value& a, const Value& b) {
+    return a.kind == b.kind && a.bytes.size() == b.bytes.size() &&
+           (a.bytes.empty() || std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);
+}
+
+const char* text_of(PlanErrc code) {
+    switch (code) {
+    case PlanErrc::unchanged_toast_without_row: return "a value was not sent and no row holds it";
+    case PlanErrc::key_already_open: return "a row was inserted whose key is open already";
+    case PlanErrc::unknown_key: return "a row was changed whose key was ended before";
+    case PlanErrc::missing_old_tuple:
+        return "a row without a key was changed and its old values were not sent";
+    case PlanErrc::form_mismatch: return "a value was sent in the other form than the stream's";
+    }
+    return "";
+}
+
+/// Bit i, least significant first, as get_bit(bytea, i) reads it.
+void set_bit(Bytes& bitmaps, std::size_t offset, std::size_t bit) {
+    bitmaps[offset + bit / 8] |= static_cast<std::byte>(1U << (bit % 8));
+}
+
+bool bit_set(const Bytes& bitmaps, std::size_t offset, std::size_t bit) {
+    return (bitmaps[offset + bit / 8] & static_cast<std::byte>(1U << (bit % 8))) != std::byte{0};
+}
+
+}  // namespace
+
+std::string to_string(const PlanError& error) {
+    return std::string{text_of(error.code)} + ": table \"" + error.table + "\", change " +
+           std::to_string(error.change_seq) + " of its transaction";
+}
+
+void BatchBuilder::begin_transaction(const SourceTransaction& transaction) {
+    batch_.transactions.push_back(transaction);
+    if (batch_.stretches.empty()) batch_.stretches.emplace_back();
+}
+
+bool BatchBuilder::read_values(
+    const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out
+) const {
+    assert(tuple.column_count == table.kept.size());
+    out.clear();
+    TupleReader reader{tuple};
+    const auto other = form_ == WireForm::binary ? ValueKind::text : ValueKind::binary;
+    for (const auto kept : table.kept) {
+        const Value value = reader.next();
+        if (kept < 0) continue;
+        if (value.kind == other) return false;
+        out.push_back(value);
+    }
+    return true;
+}
+
+bool BatchBuilder::only_excluded_changed(
+    const HistoryTable& table, const pgoutput::Update& change
+) const {
+    if (table.kept.size() == table.columns.size()) return false;
+    TupleReader old_reader{change.old_tuple};
+    TupleReader new_reader{change.new_tuple};
+    bool excluded_changed = false;
+    for (const auto kept : table.kept) {
+        const Value before = old_reader.next();
+        const Value after = new_reader.next();
+        if (after.kind == ValueKind::unchanged_toast || same(before, after)) continue;
+        if (kept >= 0) return false;
+        excluded_changed = true;
+    }
+    return excluded_changed;
+}
+
+std::span<const std::byte> BatchBuilder::canonical_key(
+    const HistoryTable& table, const Values& values
+) {
+    key_.clear();
+    if (!table.keyed) {
+        for (const auto& value : values) append_neutral(key_, value);
+        return key_;
+    }
+    for (const auto column : table.key) {
+        if (values[column].kind == ValueKind::unchanged_toast) return {};
+        append_canonical(key_, values[column], table.columns[column].equality);
+    }
+    return key_;
+}
+
+BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTable>& table) {
+    if (last_slot_ != nullptr && last_slot_->table == table) return *last_slot_;
+    for (std::size_t i = 0; i < slots_used_; ++i) {
+        Slot& slot = *slots_[i];
+        if (slot.table == table) return *(last_slot_ = &slot);
+        if (slot.table->relation == table->relation) {
+            // The table has another shape from here on: what came before goes to the target first.
+            end_stretch();
+            break;
+        }
+    }
+    if (slots_used_ == slots_.size()) slots_.push_back(std::make_unique<Slot>());
+    Slot& slot = *slots_[slots_used_++];
+    slot.table = table;
+    std::unique_ptr<TableChanges> changes;
+    if (spare_.empty()) {
+        changes = std::make_unique<TableChanges>();
+    } else {
+        changes = std::move(spare_.back());
+        spare_.pop_back();
+    }
+    changes->table = table;
+    slot.changes = changes.get();
+    batch_.stretches.back().tables.push_back(std::move(changes));
+    return *(last_slot_ = &slot);
+}
+
+void BatchBuilder::end_stretch() {
+    for (std::size_t i = 0; i < slots_used_; ++i) {
+        slots_[i]->keys.clear();
+        slots_[i]->table.reset();
+    }
+    slots_used_ = 0;
+    last_slot_ = nullptr;
+    batch_.stretches.emplace_back();
+}
+
+void BatchBuilder::append_inherited(
+    TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill
+) {
+    std::uint32_t base_close = base.close;
+    if (base.version != no_index) {
+        const Version& from = changes.versions[base.version];
+        const auto* known = from.fill == no_index ? nullptr : &changes.fills[from.fill];
+        if (known == nullptr || !bit_set(changes.bitmaps, known->bitmap, column)) {
+            const auto field = field_of(
+                std::span<const std::byte>{changes.payload}.subspan(from.offset, from.size),
+                column,
+                form_
+            );
+            const auto source = static_cast<std::size_t>(field.data() - changes.payload.data());
+            const auto at = changes.payload.size();
+            changes.payload.resize(at + field.size());
+            std::memcpy(changes.payload.data() + at, changes.payload.data() + source, field.size());
+            return;
+        }
+        base_close = known->close;
+    }
+    if (fill == no_index) {
+        const auto offset = changes.bitmaps.size();
+        changes.bitmaps.resize(offset + (changes.table->columns.size() + 7) / 8);
+        fill = static_cast<std::uint32_t>(changes.fills.size());
+        changes.fills.push_back(
+            {static_cast<std::uint32_t>(changes.versions.size()),
+             base_close,
+             static_cast<std::uint32_t>(offset)}
+        );
+    }
+    set_bit(changes.bitmaps, changes.fills[fill].bitmap, column);
+    append_null_field(changes.payload, form_);
+}
+
+std::uint32_t BatchBuilder::append_version(Slot& slot, const Draft& draft) {
+    TableChanges& changes = *slot.changes;
+    const auto offset = changes.payload.size();
+    std::uint32_t fill = no_index;
+    for (std::size_t i = 0; i < draft.values.size(); ++i) {
+        if (draft.values[i].kind == ValueKind::unchanged_toast) {
+            append_inherited(changes, i, draft.base, fill);
+        } else {
+            append_field(changes.payload, draft.values[i], form_);
+        }
+    }
+    Version version;
+    version.offset = offset;
+    version.size = static_cast<std::uint32_t>(changes.payload.size() - offset);
+    version.change_seq = draft.change_seq;
+    version.opened_by = current();
+    version.operation = draft.operation;
+    version.fill = fill;
+    changes.versions.push_back(version);
+    bytes_ += version.size + sizeof(Version);
+    ++batch_.rows;
+    return static_cast<std::uint32_t>(changes.versions.size() - 1);
+}
+
+std::optional<BatchBuilder::Base> BatchBuilder::end_open(
+    Slot& slot, KeyState& state, const Values& key_values, bool old_complete
+) {
+    TableChanges& changes = *slot.changes;
+    if (state.open_version != no_index) {
+        Base base{state.open_version, no_index};
+        Version& ended = changes.versions[state.open_version];
+        ended.closed_by = current();
+        state.open_version = ended.previous_open;
+        return base;
+    }
+    const HistoryTable& table = *slot.table;
+    if (table.keyed && state.seen) return std::nullopt;  // Ended in this batch, not begun again.
+    Close close;
+    close.offset = changes.keys.size();
+    close.closed_by = current();
+    close.nth = state.target_closes++;
+    if (table.keyed) {
+        for (const auto column : table.key) append_neutral(changes.keys, key_values[column]);
+    } else {
+        for (const auto& value : key_values) append_neutral(changes.keys, value);
+    }
+    close.size = static_cast<std::uint32_t>(changes.keys.size() - close.offset);
+    if (table.below_seam && old_complete) {
+        close.old_row = static_cast<std::uint32_t>(changes.old_rows.size());
+        OldRow old{changes.payload.size(), 0};
+        for (const auto& value : key_values) append_field(changes.payload, value, form_);
+        old.size = static_cast<std::uint32_t>(changes.payload.size() - old.offset);
+        changes.old_rows.push_back(old);
+        bytes_ += old.size;
+    }
+    changes.closes.push_back(close);
+    state.base_close = static_cast<std::uint32_t>(changes.closes.size() - 1);
+    bytes_ += close.size + sizeof(Close) + sizeof(KeyState);
+    ++batch_.rows;
+    return Base{no_index, state.base_close};
+}
+
+BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
+    const auto key = canonical_key(*slot.table, draft.values);
+    if (key.empty()) {
+        return error(PlanErrc::unchanged_toast_without_row, *slot.table, draft.change_seq);
+    }
+    KeyState* state = &slot.keys.find_or_add(key);
+    if (slot.table->keyed && state->open_version != no_index) {
+        return error(PlanErrc::key_already_open, *slot.table, draft.change_seq);
+    }
+    state->seen = true;
+    const auto version = append_version(slot, draft);
+    slot.changes->versions[version].previous_open = state->open_version;
+    state->open_version = version;
+    return std::nullopt;
+}
+
+BatchBuilder::Outcome BatchBuilder::insert(
+    const std::shared_ptr<const HistoryTable>& table,
+    const pgoutput::TupleData& row,
+    std::uint64_t change_seq
+) {
+    Slot& slot = slot_of(table);
+    if (!read_values(*table, row, new_values_)) {
+        return error(PlanErrc::form_mismatch, *table, change_seq);
+    }
+    const auto unsent = [](const Value& v) { return v.kind == ValueKind::unchanged_toast; };
+    if (std::any_of(new_values_.begin(), new_values_.end(), unsent)) {
+        return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
+    }
+    return open_key(slot, {new_values_, {}, Operation::insert, change_seq});
+}
+
+BatchBuilder::Outcome BatchBuilder::update(
+    const std::shared_ptr<const HistoryTable>& table,
+    const pgoutput::Update& change,
+    std::uint64_t change_seq
+) {
+    Slot& slot = slot_of(table);
+    if (!read_values(*table, change.new_tuple, new_values_)) {
+        return error(PlanErrc::form_mismatch, *table, change_seq);
+    }
+    const bool full = change.old_kind == pgoutput::OldTupleKind::full;
+    if (change.old_kind != pgoutput::OldTupleKind::none) {
+        if (!read_values(*table, change.old_tuple, old_values_)) {
+            return error(PlanErrc::form_mismatch, *table, change_seq);
+        }
+        // Unchanged TOAST stands in the old tuple: all of it under FULL, key columns otherwise.
+        for (std::size_t i = 0; i < new_values_.size(); ++i) {
+            const bool in_key = std::find(table->key.begin(), table->key.end(), i) !=
+                                table->key.end();
+            if (new_values_[i].kind == ValueKind::unchanged_toast && (full || in_key)) {
+                new_values_[i] = old_values_[i];
+            }
+        }
+    }
+    if (full && only_excluded_changed(*table, change)) return std::nullopt;
+    if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
+    const Draft draft{new_values_, {}, Operation::update, change_seq};
+    if (change.old_kind != pgoutput::OldTupleKind::none) return rekey(slot, draft, full);
+
+    const auto key = canonical_key(*table, new_values_);
+    if (key.empty()) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
+    KeyState& state = slot.keys.find_or_add(key);
+    const auto base = end_open(slot, state, new_values_, false);
+    if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
+    state.seen = true;
+    state.open_version = append_version(slot, {new_values_, *base, Operation::update, change_seq});
+    return std::nullopt;
+}
+
+BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool old_complete) {
+    const HistoryTable& table = *slot.table;
+    const auto old_key = canonical_key(table, old_values_);
+    if (old_key.empty()) {
+        return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
+    }
+    KeyState& state = slot.keys.find_or_add(old_key);
+    const auto base = end_open(slot, state, old_values_, old_complete);
+    if (!base) return error(PlanErrc::unknown_key, table, draft.change_seq);
+    state.seen = true;
+    if (!table.keyed) return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
+
+    const Bytes old_copy{key_};
+    const auto new_key = canonical_key(table, draft.values);
+    if (new_key.empty()) {
+        return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
+    }
+    if (std::equal(new_key.begin(), new_key.end(), old_copy.begin(), old_copy.end())) {
+        KeyState& again = slot.keys.find_or_add(new_key);
+        again.open_version =
+            append_version(slot, {draft.values, *base, draft.operation, draft.change_seq});
+        return std::nullopt;
+    }
+    append_tombstone(slot, old_complete, *base, Operation::rekey, draft.change_seq);
+    return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
+}
+
+void BatchBuilder::append_tombstone(
+    Slot& slot, bool complete, Base base, Operation operation, std::uint64_t change_seq
+) {
+    if (!complete) {
+        // Only the key was sent; everything else is what the last version says.
+        const auto& key = slot.table->key;
+        for (std::size_t i = 0; i < old_values_.size(); ++i) {
+            if (std::find(key.begin(), key.end(), i) == key.end()) {
+                old_values_[i] = {ValueKind::unchanged_toast, {}};
+            }
+        }
+    }
+    const auto version = append_version(slot, {old_values_, base, operation, change_seq});
+    slot.changes->versions[version].closed_by = current();
+}
+
+BatchBuilder::Outcome BatchBuilder::remove(
+    const std::shared_ptr<const HistoryTable>& table,
+    const pgoutput::Delete& change,
+    std::uint64_t change_seq
+) {
+    Slot& slot = slot_of(table);
+    if (!read_values(*table, change.old_tuple, old_values_)) {
+        return error(PlanErrc::form_mismatch, *table, change_seq);
+    }
+    const bool full = change.old_kind == pgoutput::OldTupleKind::full;
+    if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
+    const auto key = canonical_key(*table, old_values_);
+    if (key.empty()) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
+    KeyState& state = slot.keys.find_or_add(key);
+    const auto base = end_open(slot, state, old_values_, full);
+    if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
+    state.seen = true;
+    append_tombstone(slot, full, *base, Operation::remove, change_seq);
+    return std::nullopt;
+}
+
+void BatchBuilder::truncate(
+    const std::shared_ptr<const HistoryTable>& table, std::uint64_t change_seq
+) {
+    batch_.stretches.back().truncates.push_back({table, current(), change_seq});
+    ++batch_.rows;
+    bytes_ += sizeof(TruncateTable);
+    end_stretch();
+}
+
+ChangeBatch BatchBuilder::take(bool continues) {
+    ChangeBatch batch = std::move(batch_);
+    batch.form = form_;
+    batch.continues = continues;
+    batch_ = ChangeBatch{};
+    for (std::size_t i = 0; i < slots_used_; ++i) {
+        slots_[i]->keys.clear();
+        slots_[i]->table.reset();
+    }
+    slots_used_ = 0;
+    last_slot_ = nullptr;
+    bytes_ = 0;
+    if (continues) begin_transaction(batch.transactions.back());
+    return batch;
+}
+
+void BatchBuilder::recycle(ChangeBatch&& batch) {
+    for (auto& stretch : batch.stretches) {
+        for (auto& table : stretch.tables) {
+            table->clear();
+            spare_.push_back(std::move(table));
+        }
+    }
+}
+
+}  // namespace pgchronicle::history_writer

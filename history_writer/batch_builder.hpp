@@ -1,0 +1,138 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "history_writer/change_batch.hpp"
+#include "history_writer/key_index.hpp"
+#include "history_writer/wire_bytes.hpp"
+#include "pgoutput/message.hpp"
+
+namespace pgchronicle::history_writer {
+
+/// Why a change cannot become history. Always halts: the stream or the configuration is wrong.
+enum class PlanErrc : std::uint8_t {
+    unchanged_toast_without_row,  ///< An INSERT, or a key column, holds unchanged TOAST.
+    key_already_open,             ///< INSERT of a key that is open in this batch.
+    unknown_key,                  ///< UPDATE or DELETE of a key that this batch has ended.
+    missing_old_tuple,            ///< A table without a key needs REPLICA IDENTITY FULL.
+    form_mismatch,                ///< A value came in the other form than the stream's.
+};
+
+struct PlanError {
+    PlanErrc code{};
+    std::string table;            ///< schema.table on the source.
+    std::uint64_t change_seq{0};
+};
+
+[[nodiscard]] std::string to_string(const PlanError& error);
+
+/// Folds the changes of consecutive transactions into what one write does to the target.
+///
+/// The chain of each row key is resolved here: a version that begins and ends inside the batch
+/// arrives closed, and each key has at most one close of a version that the target holds. Values
+/// that were not sent come from the old tuple, else from the preceding version in the batch, else
+/// they are left to the target (Fill). Pure: no clock, no I/O. No allocation per row once the
+/// buffers have grown. Thread: one.
+/// Source: docs/history_model.md.
+class BatchBuilder {
+public:
+    explicit BatchBuilder(WireForm form) : form_{form} {}
+
+    /// Changes that follow belong to this transaction. `recorded_time` is clamped already.
+    void begin_transaction(const SourceTransaction& transaction);
+
+    /// One row change each; views need to live only for the call.
+    using Outcome = std::optional<PlanError>;
+    [[nodiscard]] Outcome insert(
+        const std::shared_ptr<const HistoryTable>& table,
+        const pgoutput::TupleData& row,
+        std::uint64_t change_seq
+    );
+    [[nodiscard]] Outcome update(
+        const std::shared_ptr<const HistoryTable>& table,
+        const pgoutput::Update& change,
+        std::uint64_t change_seq
+    );
+    [[nodiscard]] Outcome remove(
+        const std::shared_ptr<const HistoryTable>& table,
+        const pgoutput::Delete& change,
+        std::uint64_t change_seq
+    );
+    void truncate(const std::shared_ptr<const HistoryTable>& table, std::uint64_t change_seq);
+
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    [[nodiscard]] std::uint64_t rows() const { return batch_.rows; }
+    [[nodiscard]] bool has_transactions() const { return !batch_.transactions.empty(); }
+
+    /// Hands the batch over; the builder starts afresh. With `continues`, the transaction begun
+    /// last goes on in the next batch.
+    [[nodiscard]] ChangeBatch take(bool continues);
+
+    /// Gives back what a written batch held, to be used again.
+    void recycle(ChangeBatch&& batch);
+
+private:
+    struct Slot {
+        std::shared_ptr<const HistoryTable> table;
+        TableChanges* changes{nullptr};
+        KeyIndex keys;
+    };
+    using Values = std::vector<pgoutput::Value>;
+    /// Where a row takes from what its tuple does not say: a version of this batch, or the one
+    /// that a close ends in the target.
+    struct Base {
+        std::uint32_t version{no_index};
+        std::uint32_t close{no_index};
+    };
+    /// What one version is made of.
+    struct Draft {
+        const Values& values;            ///< Unchanged TOAST stands for "as in the base".
+        Base base;
+        Operation operation{};
+        std::uint64_t change_seq{0};
+    };
+
+    Slot& slot_of(const std::shared_ptr<const HistoryTable>& table);
+    void end_stretch();
+    [[nodiscard]] std::uint32_t current() const {
+        return static_cast<std::uint32_t>(batch_.transactions.size() - 1);
+    }
+    [[nodiscard]] bool read_values(
+        const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out
+    ) const;
+    [[nodiscard]] bool only_excluded_changed(
+        const HistoryTable& table, const pgoutput::Update& change
+    ) const;
+    /// The canonical key of `values`; empty when a key column was not sent.
+    std::span<const std::byte> canonical_key(const HistoryTable& table, const Values& values);
+    std::optional<Base> end_open(
+        Slot& slot, KeyState& state, const Values& key_values, bool old_complete
+    );
+    std::uint32_t append_version(Slot& slot, const Draft& draft);
+    /// The tombstone of the row in `old_values_`.
+    void append_tombstone(
+        Slot& slot, bool complete, Base base, Operation operation, std::uint64_t change_seq
+    );
+    void append_inherited(
+        TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill
+    );
+    [[nodiscard]] Outcome rekey(Slot& slot, const Draft& draft, bool old_complete);
+    [[nodiscard]] Outcome open_key(Slot& slot, const Draft& draft);
+
+    WireForm form_;
+    ChangeBatch batch_;
+    std::size_t bytes_{0};
+    std::vector<std::unique_ptr<Slot>> slots_;  ///< The first `slots_used_` are this stretch's.
+    std::size_t slots_used_{0};
+    Slot* last_slot_{nullptr};
+    std::vector<std::unique_ptr<TableChanges>> spare_;
+    Values new_values_;
+    Values old_values_;
+    Bytes key_;
+};
+
+}  // namespace pgchronicle::history_writer

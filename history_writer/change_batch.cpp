@@ -1,0 +1,53 @@
+#include "history_writer/change_batch.hpp"
+
+#include <algorithm>
+
+namespace pgchronicle::history_writer {
+
+const char* name_of(Operation operation) {
+    switch (operation) {
+    case Operation::insert: return "INSERT";
+    case Operation::update: return "UPDATE";
+    case Operation::remove: return "DELETE";
+    case Operation::truncate: return "TRUNCATE";
+    case Operation::rekey: return "REKEY";
+    case Operation::snapshot: return "SNAPSHOT";
+    }
+    return "";
+}
+
+void TableChanges::clear() {
+    table.reset();
+    payload.clear();
+    keys.clear();
+    bitmaps.clear();
+    versions.clear();
+    closes.clear();
+    fills.clear();
+    old_rows.clear();
+}
+
+std::size_t TableChanges::bytes() const {
+    return payload.size() + keys.size() + bitmaps.size() + versions.size() * sizeof(Version) +
+           closes.size() * sizeof(Close) + fills.size() * sizeof(Fill) +
+           old_rows.size() * sizeof(OldRow);
+}
+
+std::size_t ChangeBatch::bytes() const {
+    std::size_t total = transactions.size() * sizeof(SourceTransaction);
+    for (const auto& stretch : stretches) {
+        for (const auto& table : stretch.tables) total += table->bytes();
+    }
+    return total;
+}
+
+bool ChangeBatch::has_rows() const {
+    return std::any_of(stretches.begin(), stretches.end(), [](const Stretch& stretch) {
+        return !stretch.truncates.empty() ||
+               std::any_of(stretch.tables.begin(), stretch.tables.end(), [](const auto& table) {
+                   return !table->empty();
+               });
+    });
+}
+
+}  // namespace pgchronicle::history_writer

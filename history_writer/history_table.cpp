@@ -1,0 +1,199 @@
+#include "history_writer/history_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "history_writer/table_pattern.hpp"
+
+namespace pgchronicle::history_writer {
+
+namespace {
+
+/// NAMEDATALEN - 1: PostgreSQL cuts longer names silently, which could make two of them one.
+constexpr std::size_t name_bytes_max = 63;
+
+// OIDs of built-in types, which never change. Source: pg_type.dat.
+constexpr std::uint32_t numeric_oid = 1700;
+constexpr std::uint32_t float4_oid = 700;
+constexpr std::uint32_t float8_oid = 701;
+constexpr std::uint32_t bpchar_oid = 1042;
+
+/// Types whose values are names of objects: binary they are OIDs, which mean nothing elsewhere,
+/// and the objects they name may not exist in the target.
+constexpr std::array<std::uint32_t, 11> name_like_oids{
+    24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191
+};
+
+std::uint32_t oid_of(const source_catalog::Column& column) {
+    return static_cast<std::uint32_t>(column.type);
+}
+
+bool names_objects(std::uint32_t oid) {
+    return std::find(name_like_oids.begin(), name_like_oids.end(), oid) != name_like_oids.end();
+}
+
+bool built_in(std::uint32_t oid) { return oid < pgoutput::first_normal_oid; }
+
+std::uint64_t fnv1a(const std::string& text) {
+    std::uint64_t hash = 0xCBF29CE484222325ULL;
+    for (const char c : text) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 0x100000001B3ULL;
+    }
+    return hash;
+}
+
+KeyEquality equality_of(const source_catalog::Column& column) {
+    switch (oid_of(column)) {
+    case numeric_oid: return KeyEquality::numeric;
+    case float4_oid:
+    case float8_oid: return KeyEquality::floating;
+    case bpchar_oid: return KeyEquality::blank_padded;
+    default: return KeyEquality::bytes;
+    }
+}
+
+const std::vector<std::string>& key_columns(const source_catalog::Table& source) {
+    return source.replica_identity == pgoutput::ReplicaIdentity::index ? source.identity_index
+                                                                       : source.primary_key;
+}
+
+}  // namespace
+
+std::string shortened(const std::string& name) {
+    if (name.size() <= name_bytes_max) return name;
+    char hash[18];
+    std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(fnv1a(name) & 0xFFFFFFFFU));
+    std::size_t cut = name_bytes_max - 9;
+    while (cut > 0 && (static_cast<unsigned char>(name[cut]) & 0xC0U) == 0x80U) --cut;
+    return name.substr(0, cut) + hash;
+}
+
+TargetName target_name(
+    const std::string& schema, const std::string& table, const config::Settings& settings
+) {
+    TargetName name{settings.target.schema, table + settings.target.table_suffix};
+    constexpr std::string_view placeholder = "{schema}";
+    if (const auto at = name.schema.find(placeholder); at != std::string::npos) {
+        name.schema.replace(at, placeholder.size(), schema);
+    }
+    const auto found = settings.tables.overrides.find(schema + "." + table);
+    if (found != settings.tables.overrides.end() && found->second.target_table) {
+        name.table = *found->second.target_table;
+    }
+    return {shortened(name.schema), shortened(name.table)};
+}
+
+bool wanted(
+    const std::string& schema, const std::string& table, const config::Settings& settings
+) {
+    return TableFilter{settings.tables.include, settings.tables.exclude}.selects(schema, table);
+}
+
+TargetType target_type(const source_catalog::Column& column) {
+    constexpr char domain_kind = 'd';
+    if (column.type_kind == domain_kind && column.domain_base_sql &&
+        column.domain_base_sql->find('.') == std::string::npos) {
+        return {*column.domain_base_sql, false};
+    }
+    const auto element = column.array ? column.element_type : oid_of(column);
+    if (!built_in(oid_of(column)) || !built_in(element) || names_objects(element) ||
+        names_objects(oid_of(column))) {
+        return {"text", true};
+    }
+    return {column.type_sql, false};
+}
+
+HistoryTable plan_history_table(
+    const source_catalog::Table& source, const config::Settings& settings
+) {
+    HistoryTable table;
+    table.relation = source.id;
+    table.source_schema = source.schema_name;
+    table.source_table = source.name;
+    const auto name = target_name(source.schema_name, source.name, settings);
+    table.target_schema = name.schema;
+    table.target_table = name.table;
+    const auto& suffix = settings.target.table_suffix;
+    table.base_name = name.table.ends_with(suffix) && name.table.size() > suffix.size()
+                          ? name.table.substr(0, name.table.size() - suffix.size())
+                          : name.table;
+    table.names = settings.tables.history_columns;
+    table.on_unknown_key = settings.snapshot == config::Snapshot::never
+                               ? config::OnUnknownKey::open
+                               : config::OnUnknownKey::stop;
+
+    const config::TableOverride none;
+    const auto found = settings.tables.overrides.find(qualified(source));
+    const auto& override = found == settings.tables.overrides.end() ? none : found->second;
+    if (override.on_unknown_key) table.on_unknown_key = *override.on_unknown_key;
+
+    for (const auto& column : source.columns) {
+        const auto& excluded = override.exclude_columns;
+        if (std::find(excluded.begin(), excluded.end(), column.name) != excluded.end()) {
+            table.kept.push_back(-1);
+            continue;
+        }
+        const auto renamed = override.rename.find(column.name);
+        const auto type = target_type(column);
+        table.kept.push_back(static_cast<std::int32_t>(table.columns.size()));
+        table.columns.push_back(
+            {renamed == override.rename.end() ? column.name : renamed->second,
+             column.name,
+             type.type_sql,
+             type.as_text,
+             equality_of(column)}
+        );
+    }
+    for (const auto& key : key_columns(source)) {
+        const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](auto& c) {
+            return c.source_name == key;
+        });
+        if (at == table.columns.end()) {  // A key column is excluded or not published.
+            table.key.clear();
+            break;
+        }
+        table.key.push_back(static_cast<std::uint16_t>(at - table.columns.begin()));
+    }
+    table.keyed = !table.key.empty();
+    return table;
+}
+
+bool binary_safe(const source_catalog::Table& source, const HistoryTable& table) {
+    for (std::size_t i = 0; i < source.columns.size(); ++i) {
+        const auto& column = source.columns[i];
+        if (i < table.kept.size() && table.kept[i] < 0) continue;
+        const auto oid = oid_of(column);
+        const bool plain = column.type_kind == 'b' || column.type_kind == 'r' ||
+                           column.type_kind == 'm';
+        const bool element_plain = !column.array || (built_in(column.element_type) &&
+                                                     !names_objects(column.element_type));
+        if (!plain || !element_plain || !built_in(oid) || names_objects(oid) ||
+            !column.has_binary_send) {
+            return false;
+        }
+    }
+    // An array cannot be an element of the arrays that carry keys, unless as text.
+    return std::none_of(table.key.begin(), table.key.end(), [&](std::uint16_t k) {
+        return table.columns[k].type_sql.ends_with("[]");
+    });
+}
+
+bool matches(const pgoutput::Relation& relation, const source_catalog::Table& source) {
+    if (relation.schema_name != source.schema_name || relation.name != source.name ||
+        relation.replica_identity != source.replica_identity ||
+        relation.columns.size() != source.columns.size()) {
+        return false;
+    }
+    return std::equal(
+        relation.columns.begin(),
+        relation.columns.end(),
+        source.columns.begin(),
+        [](const auto& a, const auto& b) {
+            return a.name == b.name && a.type == b.type && a.type_modifier == b.type_modifier;
+        }
+    );
+}
+
+}  // namespace pgchronicle::history_writer

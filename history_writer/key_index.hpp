@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "history_writer/change_batch.hpp"
+
+namespace pgchronicle::history_writer {
+
+/// What a batch knows of one row key.
+struct KeyState {
+    std::uint64_t hash{0};
+    std::uint64_t key_offset{0};
+    std::uint32_t key_size{0};
+    std::uint32_t open_version{no_index};  ///< The open version made in this batch, if any.
+    std::uint32_t base_close{no_index};    ///< The close of the version the target had open.
+    std::uint32_t target_closes{0};        ///< How many identical rows of the target were closed.
+    bool seen{false};                      ///< False: just made by this look-up.
+};
+
+/// Row keys of one table in one stretch of a batch: open addressing over canonical key bytes.
+/// Memory is kept when cleared. References die with the next `find_or_add`.
+class KeyIndex {
+public:
+    KeyState& find_or_add(std::span<const std::byte> key);
+    void clear();
+    [[nodiscard]] std::size_t bytes() const {
+        return states_.size() * sizeof(KeyState) + buckets_.size() * sizeof(std::uint32_t) +
+               keys_.size();
+    }
+
+private:
+    void grow();
+
+    std::vector<KeyState> states_;
+    std::vector<std::uint32_t> buckets_;   ///< Power of two; no_index where empty.
+    std::vector<std::byte> keys_;
+};
+
+/// A 64-bit hash of the bytes; not for adversaries, only for spreading keys.
+[[nodiscard]] std::uint64_t hash_bytes(std::span<const std::byte> bytes);
+
+}  // namespace pgchronicle::history_writer

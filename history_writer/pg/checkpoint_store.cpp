@@ -1,0 +1,84 @@
+#include "history_writer/pg/checkpoint_store.hpp"
+
+#include <fmt/format.h>
+
+#include "history_writer/pg/text_literals.hpp"
+
+namespace pgchronicle::history_writer::pg {
+
+using pgoutput::Lsn;
+
+namespace {
+
+Lsn lsn_of(const pq::Result& row, int column) {
+    const auto lsn = pgoutput::parse_lsn(row.text(0, column));
+    if (!lsn) {
+        throw pq::Error{
+            {"XX001", fmt::format("invalid checkpoint value \"{}\"", row.text(0, column)), "", "", "", false}
+        };
+    }
+    return *lsn;
+}
+
+}  // namespace
+
+std::string timestamp_as_microseconds(const std::string& expression) {
+    return fmt::format(
+        "((extract(epoch FROM {})::numeric - {}) * 1000000)::bigint",
+        expression,
+        pgoutput::unix_to_pg_epoch_seconds
+    );
+}
+
+std::optional<Checkpoint> read_checkpoint(pq::Connection& target, const std::string& pipeline) {
+    const auto row = target.exec(
+        fmt::format(
+            "SELECT system_identifier, timeline, database_name, slot, slot_start, last_commit_end,"
+            " position, {}, {} FROM pgchronicle.checkpoint WHERE pipeline = $1",
+            timestamp_as_microseconds("last_commit_time"),
+            timestamp_as_microseconds("slot_start_time")
+        ),
+        {pipeline}
+    );
+    if (row.rows() == 0) return std::nullopt;
+    Checkpoint checkpoint;
+    checkpoint.source.system_identifier = row.str(0, 0);
+    checkpoint.source.timeline = static_cast<std::uint32_t>(row.int64(0, 1));
+    checkpoint.source.database = row.str(0, 2);
+    checkpoint.source.slot = row.str(0, 3);
+    checkpoint.slot_start = lsn_of(row, 4);
+    checkpoint.last_commit_end = lsn_of(row, 5);
+    checkpoint.position = lsn_of(row, 6);
+    if (!row.null(0, 7)) checkpoint.last_commit_time = pgoutput::PgTimestamp{row.int64(0, 7)};
+    if (!row.null(0, 8)) checkpoint.slot_start_time = pgoutput::PgTimestamp{row.int64(0, 8)};
+
+    const auto publications = target.exec(
+        "SELECT unnest(publications) FROM pgchronicle.checkpoint WHERE pipeline = $1", {pipeline}
+    );
+    for (int i = 0; i < publications.rows(); ++i) {
+        checkpoint.source.publications.push_back(publications.str(i, 0));
+    }
+    return checkpoint;
+}
+
+void write_first_checkpoint(
+    pq::Connection& target, const std::string& pipeline, const Checkpoint& checkpoint
+) {
+    target.exec("BEGIN; SET LOCAL synchronous_commit = on");
+    const auto start = to_string(checkpoint.slot_start);
+    target.exec(
+        "INSERT INTO pgchronicle.checkpoint (pipeline, system_identifier, timeline, database_name,"
+        " slot, publications, slot_start, last_commit_end, position)"
+        " VALUES ($1, $2, $3::integer, $4, $5, $6::text[], $7::pg_lsn, $7::pg_lsn, $7::pg_lsn)",
+        {pipeline,
+         checkpoint.source.system_identifier,
+         std::to_string(checkpoint.source.timeline),
+         checkpoint.source.database,
+         checkpoint.source.slot,
+         array_literal(checkpoint.source.publications),
+         start}
+    );
+    target.exec("COMMIT");
+}
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,69 @@
+#include "history_writer/pg/metadata.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+namespace pgchronicle::embedded {
+extern const char* const metadata_sql;
+}
+
+namespace pgchronicle::history_writer::pg {
+
+namespace {
+
+std::string lock_key(const std::string& pipeline) { return "pgchronicle/" + pipeline; }
+
+std::string holder(pq::Connection& target, const std::string& pipeline) {
+    const auto found = target.exec(
+        "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'local'),"
+        " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid),"
+        " (SELECT hashtextextended($1, 0) AS key) k"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND l.classid::bigint = (k.key >> 32) & 4294967295"
+        " AND l.objid::bigint = k.key & 4294967295",
+        {lock_key(pipeline)}
+    );
+    if (found.rows() == 0) return "a process that has just gone";
+    return fmt::format(
+        "process {} (\"{}\") from {}, connected since {}",
+        found.text(0, 0),
+        found.text(0, 1),
+        found.text(0, 2),
+        found.text(0, 3)
+    );
+}
+
+}  // namespace
+
+bool has_metadata(pq::Connection& target) {
+    return target.exec("SELECT to_regclass('pgchronicle.checkpoint') IS NOT NULL").boolean(0, 0);
+}
+
+void ensure_metadata(pq::Connection& target) {
+    // Notices of IF NOT EXISTS say nothing that anybody needs.
+    target.exec(fmt::format(
+        "BEGIN; SET LOCAL client_min_messages = warning;"
+        " SELECT pg_advisory_xact_lock(hashtextextended('pgchronicle metadata', 0)); {} COMMIT",
+        embedded::metadata_sql
+    ));
+}
+
+std::string lock_pipeline(pq::Connection& target, const std::string& pipeline, long timeout_ms) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds poll{100};
+    const auto give_up = Clock::now() + std::chrono::milliseconds{timeout_ms};
+    for (;;) {
+        const auto got = target.exec(
+            "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)}
+        );
+        if (got.boolean(0, 0)) return {};
+        if (Clock::now() >= give_up) return holder(target, pipeline);
+        std::this_thread::sleep_for(poll);
+    }
+}
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,298 @@
+#include "history_writer/pg/table_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "history_writer/pg/array_params.hpp"
+#include "history_writer/pg/sql_text.hpp"
+#include "history_writer/pg/text_literals.hpp"
+
+namespace pgchronicle::history_writer::pg {
+
+namespace {
+
+// OIDs of built-in types. Source: pg_type.dat.
+constexpr std::uint32_t timestamptz_oid = 1184;
+constexpr std::uint32_t pg_lsn_oid = 3220;
+
+constexpr std::size_t history_columns = 7;
+
+std::span<const std::byte> part(const Bytes& bytes, std::uint64_t offset, std::uint32_t size) {
+    return std::span<const std::byte>{bytes}.subspan(offset, size);
+}
+
+/// The neutral field at the front; `rest` moves past it.
+std::span<const std::byte> take_neutral(std::span<const std::byte>& rest) {
+    const auto length = read_int32(rest.data());
+    const auto size = sizeof(std::int32_t) + (length < 0 ? 0 : static_cast<std::size_t>(length));
+    const auto field = rest.first(size);
+    rest = rest.subspan(size);
+    return field;
+}
+
+HistoryFields fields_of(const ChangeBatch& batch, const Version& version) {
+    HistoryFields fields;
+    const auto& opened = batch.transactions[version.opened_by];
+    fields.valid_from = opened.recorded_time;
+    fields.lsn_from = opened.end_lsn;
+    fields.open = version.closed_by == no_index;
+    if (!fields.open) {
+        const auto& closed = batch.transactions[version.closed_by];
+        fields.valid_to = closed.recorded_time;
+        fields.lsn_to = closed.end_lsn;
+    }
+    fields.operation = version.operation;
+    fields.change_seq = version.change_seq;
+    return fields;
+}
+
+}  // namespace
+
+TableWriter::TableWriter(
+    pq::Connection& target,
+    std::string pipeline,
+    std::shared_ptr<const HistoryTable> table,
+    std::size_t number
+)
+    : target_{target},
+      pipeline_{std::move(pipeline)},
+      table_{std::move(table)},
+      close_name_{fmt::format("pgchronicle_close_{}", number)},
+      stage_{stage_name(number)} {
+    if (!table_->keyed) return;
+    read_key_types();
+    target_.prepare(close_name_, close_sql(*table_, key_types_));
+    arrays_.resize(key_types_.size() + 2);
+}
+
+void TableWriter::read_key_types() {
+    const auto rows = target_.exec(
+        fmt::format(
+            "SELECT a.attname, a.atttypid FROM pg_attribute a WHERE a.attrelid = '{}'::regclass"
+            " AND a.attnum > 0",
+            [&] {
+                std::string quoted;
+                for (const char c : qualified_name(*table_)) quoted += c == '\'' ? "''" : std::string(1, c);
+                return quoted;
+            }()
+        )
+    );
+    for (const auto column : table_->key) {
+        for (int i = 0; i < rows.rows(); ++i) {
+            if (rows.text(i, 0) != table_->columns[column].name) continue;
+            key_types_.push_back(table_->columns[column].type_sql);
+            key_oids_.push_back(static_cast<std::uint32_t>(rows.int64(i, 1)));
+        }
+    }
+}
+
+bool TableWriter::closes_by_arrays(const TableChanges& changes) const {
+    return table_->keyed && changes.old_rows.empty();
+}
+
+void TableWriter::sort_closes(const TableChanges& changes) {
+    order_.resize(changes.closes.size());
+    for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;
+    // Index pages are then visited once each, in order. Byte order is near enough to the type's.
+    const auto key = [&](std::uint32_t i) {
+        return part(changes.keys, changes.closes[i].offset, changes.closes[i].size);
+    };
+    std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+        const auto left = key(a);
+        const auto right = key(b);
+        const auto common = std::min(left.size(), right.size());
+        const int order = std::memcmp(left.data(), right.data(), common);
+        return order != 0 ? order < 0 : left.size() < right.size();
+    });
+}
+
+void TableWriter::build_arrays(const ChangeBatch& batch, const TableChanges& changes) {
+    const auto keys = key_types_.size();
+    const bool binary = batch.form == WireForm::binary;
+    sort_closes(changes);
+    for (std::size_t k = 0; k < arrays_.size(); ++k) {
+        arrays_[k].clear();
+        if (k < keys && !binary) continue;
+        const auto oid = k < keys ? key_oids_[k] : (k == keys ? timestamptz_oid : pg_lsn_oid);
+        begin_binary_array(arrays_[k], oid, order_.size());
+    }
+    constexpr std::int32_t eight_bytes = 8;
+    for (const auto i : order_) {
+        const Close& close = changes.closes[i];
+        auto rest = part(changes.keys, close.offset, close.size);
+        for (std::size_t k = 0; k < keys; ++k) {
+            const auto field = take_neutral(rest);
+            if (binary) {
+                append(arrays_[k], field);
+            } else {
+                append_text_element(arrays_[k], field);
+            }
+        }
+        const auto& closed = batch.transactions[close.closed_by];
+        append_int32(arrays_[keys], eight_bytes);
+        append_int64(arrays_[keys], closed.recorded_time.microseconds);
+        append_int32(arrays_[keys + 1], eight_bytes);
+        append_int64(arrays_[keys + 1], static_cast<std::int64_t>(closed.end_lsn.value));
+    }
+    params_.clear();
+    for (std::size_t k = 0; k < arrays_.size(); ++k) {
+        const bool as_text = k < keys && !binary;
+        if (as_text) end_text_array(arrays_[k]);
+        auto param = pq::Param::bytes(0, arrays_[k]);
+        param.binary = !as_text;
+        params_.push_back(param);
+    }
+}
+
+void TableWriter::send_closes(const ChangeBatch& batch, const TableChanges& changes) {
+    build_arrays(batch, changes);
+    target_.send_prepared(close_name_, params_);
+}
+
+void TableWriter::check_closes(const TableChanges& changes, std::uint64_t closed) {
+    const auto expected = changes.closes.size();
+    const auto met = closed + unseen_;
+    unseen_ = 0;
+    if (met == expected) return;
+    const bool unseen_allowed = table_->on_unknown_key == config::OnUnknownKey::open ||
+                                (table_->below_seam && changes.old_rows.empty());
+    if (met < expected && unseen_allowed) return;
+    report_missing(expected, met);
+}
+
+void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {
+    std::string keys;
+    if (table_->keyed && !params_.empty()) {
+        const auto rows = target_.exec(
+            missing_keys_sql(*table_, key_types_),
+            std::span<const pq::Param>{params_}.first(key_types_.size())
+        );
+        for (int i = 0; i < rows.rows(); ++i) keys += (i == 0 ? "" : ", ") + rows.str(i, 0);
+    }
+    throw HistoryMismatch{
+        fmt::format(
+            "history of table \"{}.{}\" does not hold every row that was changed",
+            table_->source_schema,
+            table_->source_table
+        ),
+        fmt::format(
+            "{} versions had to be closed and {} were open.{}",
+            expected,
+            found,
+            keys.empty() ? "" : " Not open: " + keys + "."
+        ),
+        "Somebody edited the history, or rows are filtered on the source. Nothing was written; "
+        "restore the history, or set on_unknown_key: open for the table."};
+}
+
+void TableWriter::ensure_stage() {
+    if (stage_made_) {
+        target_.exec("DELETE FROM " + stage_);
+        return;
+    }
+    target_.exec(create_stage_sql(*table_, stage_));
+    stage_made_ = true;
+}
+
+void TableWriter::begin_stage(CopyWriter& writer, WireForm form) {
+    ensure_stage();
+    writer.begin(copy_stage_sql(*table_, stage_, form));
+}
+
+void TableWriter::write_staged_closes(
+    const ChangeBatch& batch, const TableChanges& changes, const SeamStart& start
+) {
+    CopyWriter writer{target_, buffer_, batch.form};
+    begin_stage(writer, batch.form);
+    const auto columns =
+        table_->columns.size() + history_columns + 2 + table_->key.size();
+    for (const auto& close : changes.closes) {
+        if (table_->keyed && close.old_row == no_index) continue;
+        if (close.old_row != no_index) {
+            const auto& old = changes.old_rows[close.old_row];
+            writer.begin_row(columns, part(changes.payload, old.offset, old.size));
+        } else {
+            writer.begin_row(columns, {});
+            auto rest = part(changes.keys, close.offset, close.size);
+            while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+        }
+        const auto& closed = batch.transactions[close.closed_by];
+        writer.history_fields(
+            {start.time, start.lsn, false, closed.recorded_time, closed.end_lsn,
+             Operation::snapshot, 0}
+        );
+        writer.null_field();
+        writer.int32_field(static_cast<std::int32_t>(close.nth));
+        if (table_->keyed) {
+            auto rest = part(changes.keys, close.offset, close.size);
+            while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+        }
+        writer.end_row();
+    }
+    writer.end();
+    unseen_ = 0;
+    if (!changes.old_rows.empty()) {
+        unseen_ = target_.exec(insert_unseen_sql(*table_, stage_)).affected();
+    }
+    if (table_->keyed) {
+        target_.enter_pipeline();
+        send_closes(batch, changes);
+        check_closes(changes, target_.sync_pipeline().front().affected());
+        return;
+    }
+    check_closes(changes, target_.exec(close_staged_sql(*table_, stage_)).affected());
+}
+
+void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& changes) {
+    if (!changes.fills.empty()) write_fills(batch, changes);
+    if (changes.versions.size() == changes.fills.size()) return;
+    CopyWriter writer{target_, buffer_, batch.form};
+    writer.begin(copy_sql(*table_, batch.form));
+    const auto columns = table_->columns.size() + history_columns;
+    for (const auto& version : changes.versions) {
+        if (version.fill != no_index) continue;
+        writer.begin_row(columns, part(changes.payload, version.offset, version.size));
+        writer.history_fields(fields_of(batch, version));
+        writer.end_row();
+    }
+    writer.end();
+}
+
+void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& changes) {
+    CopyWriter writer{target_, buffer_, batch.form};
+    begin_stage(writer, batch.form);
+    const auto columns = table_->columns.size() + history_columns + 2 + table_->key.size();
+    const auto bitmap_bytes = static_cast<std::uint32_t>((table_->columns.size() + 7) / 8);
+    for (const auto& fill : changes.fills) {
+        const auto& version = changes.versions[fill.version];
+        writer.begin_row(columns, part(changes.payload, version.offset, version.size));
+        writer.history_fields(fields_of(batch, version));
+        writer.bytea_field(part(changes.bitmaps, fill.bitmap, bitmap_bytes));
+        writer.null_field();
+        const auto& close = changes.closes[fill.close];
+        auto rest = part(changes.keys, close.offset, close.size);
+        while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+        writer.end_row();
+    }
+    writer.end();
+    if (table_->below_seam) {
+        const pq::Param pipeline = pq::Param::text(pipeline_);
+        target_.exec(pending_sql(*table_, stage_), {&pipeline, 1});
+    }
+    const auto filled = target_.exec(fill_sql(*table_, stage_)).affected();
+    if (filled != changes.fills.size()) report_missing(changes.fills.size(), filled);
+}
+
+void TableWriter::truncate(const ChangeBatch& batch, const TruncateTable& truncate) {
+    const auto& transaction = batch.transactions[truncate.transaction];
+    target_.exec(
+        truncate_sql(*table_),
+        {timestamp_text(transaction.recorded_time),
+         to_string(transaction.end_lsn),
+         std::to_string(truncate.change_seq)}
+    );
+}
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "history_writer/change_batch.hpp"
+#include "history_writer/pg/copy_writer.hpp"
+#include "pq/connection.hpp"
+
+namespace pgchronicle::history_writer::pg {
+
+/// The target does not hold what the changes say it must: somebody edited the history, rows are
+/// missing, or a filter hides them. Halts.
+class HistoryMismatch : public std::runtime_error {
+public:
+    HistoryMismatch(const std::string& primary, std::string detail, std::string hint)
+        : std::runtime_error{primary}, detail_{std::move(detail)}, hint_{std::move(hint)} {}
+    [[nodiscard]] const std::string& detail() const { return detail_; }
+    [[nodiscard]] const std::string& hint() const { return hint_; }
+
+private:
+    std::string detail_;
+    std::string hint_;
+};
+
+/// Where rows that are first met below the seam begin.
+struct SeamStart {
+    pgoutput::Lsn lsn;
+    pgoutput::PgTimestamp time;
+};
+
+/// Writes one history table: statements prepared once for its shape, buffers kept.
+class TableWriter {
+public:
+    /// Prepares on `target`; `number` makes names unique within the session.
+    TableWriter(
+        pq::Connection& target,
+        std::string pipeline,
+        std::shared_ptr<const HistoryTable> table,
+        std::size_t number
+    );
+
+    /// Whether `send_closes` can take the closes of these changes.
+    [[nodiscard]] bool closes_by_arrays(const TableChanges& changes) const;
+    /// Puts the close statement into the connection's open pipeline.
+    void send_closes(const ChangeBatch& batch, const TableChanges& changes);
+    /// Compares what the close found with what it had to find.
+    void check_closes(const TableChanges& changes, std::uint64_t closed);
+    /// Closes that need staging: tables without a key, rows first met below the seam.
+    void write_staged_closes(
+        const ChangeBatch& batch, const TableChanges& changes, const SeamStart& start
+    );
+    /// The new versions: those the target must complete first, then the COPY of all others.
+    void write_versions(const ChangeBatch& batch, const TableChanges& changes);
+    void truncate(const ChangeBatch& batch, const TruncateTable& truncate);
+
+private:
+    void read_key_types();
+    void ensure_stage();
+    void begin_stage(CopyWriter& writer, WireForm form);
+    void build_arrays(const ChangeBatch& batch, const TableChanges& changes);
+    void sort_closes(const TableChanges& changes);
+    void write_fills(const ChangeBatch& batch, const TableChanges& changes);
+    [[noreturn]] void report_missing(std::uint64_t expected, std::uint64_t found);
+
+    pq::Connection& target_;
+    std::string pipeline_;
+    std::shared_ptr<const HistoryTable> table_;
+    std::string close_name_;
+    std::string stage_;
+    bool stage_made_{false};
+    std::uint64_t unseen_{0};               ///< Closes that the staging met below the seam.
+    std::vector<std::string> key_types_;    ///< SQL types of the key columns.
+    std::vector<std::uint32_t> key_oids_;   ///< The same as OIDs in the target.
+    std::vector<Bytes> arrays_;             ///< Parameters of the close.
+    std::vector<pq::Param> params_;
+    std::vector<std::uint32_t> order_;
+    Bytes buffer_;
+    WireForm form_{WireForm::binary};
+};
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,59 @@
+#include "history_writer/pg/text_literals.hpp"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace pgchronicle::history_writer::pg {
+
+std::string array_literal(const std::vector<std::string>& values) {
+    std::string text = "{";
+    for (const auto& value : values) {
+        if (text.size() > 1) text += ',';
+        text += '"';
+        for (const char c : value) {
+            if (c == '"' || c == '\\') text += '\\';
+            text += c;
+        }
+        text += '"';
+    }
+    return text + "}";
+}
+
+std::string json_string(std::string_view text) {
+    constexpr unsigned char first_printable = 0x20;
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < first_printable) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            out += c;
+        }
+    }
+    return out + "\"";
+}
+
+std::string timestamp_text(pgoutput::PgTimestamp time) {
+    using std::chrono::microseconds;
+    const std::chrono::sys_time<microseconds> at{
+        microseconds{time.microseconds} + std::chrono::seconds{pgoutput::unix_to_pg_epoch_seconds}
+    };
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss<microseconds> clock{at - day};
+    return fmt::format(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}+00",
+        static_cast<int>(date.year()),
+        static_cast<unsigned>(date.month()),
+        static_cast<unsigned>(date.day()),
+        clock.hours().count(),
+        clock.minutes().count(),
+        clock.seconds().count(),
+        clock.subseconds().count()
+    );
+}
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgoutput/timestamp.hpp"
+
+namespace pgchronicle::history_writer::pg {
+
+/// A text[] literal, every element quoted: {"a","b"}.
+[[nodiscard]] std::string array_literal(const std::vector<std::string>& values);
+
+/// A JSON string with its quotes.
+[[nodiscard]] std::string json_string(std::string_view text);
+
+/// A timestamptz literal without quotes: 2026-11-21 11:55:29.123456+00.
+[[nodiscard]] std::string timestamp_text(pgoutput::PgTimestamp time);
+
+}  // namespace pgchronicle::history_writer::pg

@@ -1,0 +1,4 @@
+-- Versions whose is_current and valid_to contradict each other.
+select *
+from {{history}}
+where is_current <> (valid_to is null)

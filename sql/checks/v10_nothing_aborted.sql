@@ -1,0 +1,4 @@
+-- Rows that an aborted (sub)transaction wrote.
+select *
+from {{history}}
+where {{fate_column}} = 'aborted'

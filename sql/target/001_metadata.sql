@@ -1,0 +1,141 @@
+-- What pgchronicle knows of itself, in the target. Run by every command that may write, under a
+-- lock; each statement can be run again.
+CREATE SCHEMA IF NOT EXISTS pgchronicle;
+
+-- Up to where the history is complete. One row a pipeline, written in the transaction that writes
+-- the rows it speaks of.
+CREATE TABLE IF NOT EXISTS pgchronicle.checkpoint (
+    pipeline          text PRIMARY KEY,
+    system_identifier text NOT NULL,
+    timeline          integer NOT NULL,
+    database_name     text NOT NULL,
+    slot              text NOT NULL,
+    publications      text[] NOT NULL,
+    slot_start        pg_lsn NOT NULL,   -- the slot's confirmed position at the first run
+    slot_start_time   timestamptz,       -- recorded time of the first transaction after it
+    last_commit_end   pg_lsn NOT NULL,   -- end of the last source transaction stored here
+    position          pg_lsn NOT NULL,   -- at or after it: nothing of ours is missing up to here
+    last_commit_time  timestamptz,       -- the clamp: recorded times never go below it
+    updated_at        timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which source table goes where, and since when its history is complete.
+CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
+    pipeline        text NOT NULL,
+    source_schema   text NOT NULL,
+    source_table    text NOT NULL,
+    relation_id     oid NOT NULL,
+    target_schema   text NOT NULL,
+    target_table    text NOT NULL,
+    row_key         text[] NOT NULL,     -- columns of the history table; empty: the whole row
+    state           text NOT NULL CHECK (state IN ('pending', 'copied')),
+    seam            pg_lsn,
+    seam_time       timestamptz,
+    consistent_from pg_lsn,
+    rows_copied     bigint,
+    copied_at       timestamptz,
+    PRIMARY KEY (pipeline, source_schema, source_table)
+);
+CREATE INDEX IF NOT EXISTS table_state_target
+    ON pgchronicle.table_state (target_schema, target_table);
+
+-- Each shape that a source table has had.
+CREATE TABLE IF NOT EXISTS pgchronicle.relation_shape (
+    pipeline         text NOT NULL,
+    relation_id      oid NOT NULL,
+    source_schema    text NOT NULL,
+    source_table     text NOT NULL,
+    lsn              pg_lsn NOT NULL,
+    columns          jsonb NOT NULL,
+    row_key          text[] NOT NULL,
+    replica_identity text NOT NULL,
+    PRIMARY KEY (pipeline, relation_id, lsn)
+);
+
+-- LSN ranges in which history is known to be incomplete.
+CREATE TABLE IF NOT EXISTS pgchronicle.gap (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline      text NOT NULL,
+    source_schema text,                  -- NULL with source_table: every table
+    source_table  text,
+    from_lsn      pg_lsn NOT NULL,
+    to_lsn        pg_lsn NOT NULL,
+    reason        text NOT NULL,
+    detail        text,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    repaired_at   timestamptz
+);
+
+-- What operators decided.
+CREATE TABLE IF NOT EXISTS pgchronicle.audit (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline text NOT NULL,
+    at       timestamptz NOT NULL DEFAULT now(),
+    who      text NOT NULL,
+    action   text NOT NULL,
+    reason   text NOT NULL,
+    detail   text,
+    from_lsn pg_lsn,
+    to_lsn   pg_lsn
+);
+
+-- Values of versions made below a table's seam that the stream did not send and that the copy may
+-- still know: unchanged TOAST, and all but the key of a row deleted unseen.
+CREATE TABLE IF NOT EXISTS pgchronicle.pending_value (
+    pipeline      text NOT NULL,
+    target_schema text NOT NULL,
+    target_table  text NOT NULL,
+    row_key       text[] NOT NULL,       -- text form of the key columns, in key order
+    lsn_from      pg_lsn NOT NULL,
+    change_seq    bigint NOT NULL,
+    columns       text[] NOT NULL
+);
+
+-- Identity of a row that has no key: its text form, hashed, under settings that fix the text form.
+CREATE OR REPLACE FUNCTION pgchronicle.row_hash(r record) RETURNS bigint
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC'
+    SET extra_float_digits = 1 SET bytea_output = 'hex' SET search_path = ''
+AS $$ BEGIN RETURN hashtextextended(r::text, 0); END $$;
+
+-- Guards reads of the past: true, or an error where history is not complete yet. A function of
+-- STABLE volatility, so that the as-of functions around it can be inlined.
+CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
+    history_schema text, history_table text, at_lsn pg_lsn
+) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = '' AS $$
+DECLARE known_from pg_lsn; found_state text;
+BEGIN
+    SELECT t.consistent_from, t.state INTO known_from, found_state FROM pgchronicle.table_state t
+     WHERE t.target_schema = history_schema AND t.target_table = history_table;
+    IF known_from IS NULL OR found_state <> 'copied' THEN
+        RAISE EXCEPTION 'history of table "%.%" is not complete yet', history_schema, history_table
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Its rows are still to be copied from the source; see "pgchronicle status".';
+    END IF;
+    IF at_lsn < known_from THEN
+        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, at_lsn
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = format('It is complete from %s on.', known_from);
+    END IF;
+    RETURN true;
+END $$;
+
+CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
+    history_schema text, history_table text, at_time timestamptz
+) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = '' AS $$
+DECLARE known_from timestamptz; found_state text;
+BEGIN
+    SELECT t.seam_time, t.state INTO known_from, found_state FROM pgchronicle.table_state t
+     WHERE t.target_schema = history_schema AND t.target_table = history_table;
+    IF known_from IS NULL OR found_state <> 'copied' THEN
+        RAISE EXCEPTION 'history of table "%.%" is not complete yet', history_schema, history_table
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Its rows are still to be copied from the source; see "pgchronicle status".';
+    END IF;
+    IF at_time < known_from THEN
+        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, at_time
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = format('It is complete from %s on.', known_from);
+    END IF;
+    RETURN true;
+END $$;
