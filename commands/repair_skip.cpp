@@ -1,0 +1,307 @@
+#include "commands/repair_skip.hpp"
+
+#include "commands/connect.hpp"
+#include "commands/readable_from.hpp"
+#include "commands/refusal.hpp"
+#include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/metadata.hpp"
+#include "source_catalog/catalog.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <istream>
+#include <ostream>
+#include <pwd.h>
+#include <unistd.h>
+
+namespace pgchronicle::commands {
+namespace {
+
+using history_writer::Checkpoint;
+using pgoutput::Lsn;
+
+constexpr const char* command_name = "repair skip";
+
+/// The state that `repair skip` begins with.
+struct Scene {
+    source_catalog::Server server;
+    source_catalog::Slot slot;
+    std::optional<Checkpoint> checkpoint;
+
+    /// Up to where nothing is missing.
+    [[nodiscard]] Lsn complete_to() const {
+        return checkpoint ? checkpoint->position : slot.confirmed_flush_lsn;
+    }
+    /// From where the slot would be read next: START_REPLICATION never goes back.
+    [[nodiscard]] Lsn next_read() const {
+        return std::max(complete_to(), slot.confirmed_flush_lsn);
+    }
+};
+
+std::string operator_name() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    const passwd* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
+    return fmt::format(
+        "{}@{}", user == nullptr ? std::to_string(::geteuid()) : user->pw_name, host.data()
+    );
+}
+
+std::optional<Refusal> refuse_slot(
+    const config::Settings& settings,
+    const source_catalog::Server& server,
+    const std::optional<source_catalog::Slot>& slot
+) {
+    const std::string& name = settings.source.slot;
+    if (!slot)
+        return Refusal{.primary = fmt::format("replication slot \"{}\" does not exist", name)};
+    if (slot->plugin != "pgoutput" || slot->database != server.database) {
+        return Refusal{
+            .primary = fmt::format(
+                "replication slot \"{}\" is not a pgoutput slot of database \"{}\"",
+                name,
+                server.database
+            ),
+            .hint = "\"pgchronicle check\" says more.",
+        };
+    }
+    if (slot->wal_status == "lost" || !slot->invalidation_reason.empty()) {
+        return Refusal{
+            .primary = fmt::format("replication slot \"{}\" is lost", name),
+            .detail = "There is nothing left in it that could be passed.",
+        };
+    }
+    if (slot->active) {
+        return Refusal{
+            .primary = fmt::format("replication slot \"{}\" is in use", name),
+            .detail = fmt::format("Process {} reads it.", slot->active_pid),
+            .hint = "Stop its reader first.",
+        };
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal>
+refuse_publications(pq::Connection& source, const std::vector<std::string>& names) {
+    const auto found = source_catalog::read_publications(source, names);
+    for (const std::string& name : names) {
+        if (std::ranges::find(found, name, &source_catalog::Publication::name) == found.end()) {
+            return Refusal{
+                .primary = fmt::format("publication \"{}\" does not exist", name),
+                .hint = "Create it first; changes can be read only from there on.",
+            };
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> refuse_checkpoint(const config::Settings& settings, const Scene& scene) {
+    if (!scene.checkpoint) return std::nullopt;
+    const auto& stored = scene.checkpoint->source;
+    if (stored.system_identifier == scene.server.system_identifier &&
+        stored.database == scene.server.database && stored.slot == scene.slot.name) {
+        return std::nullopt;
+    }
+    return Refusal{
+        .primary =
+            fmt::format("checkpoint of pipeline \"{}\" is of another source", settings.pipeline),
+        .detail = fmt::format(
+            "It is of system {}, database \"{}\", slot \"{}\"; the source is system {}, database "
+            "\"{}\", slot \"{}\".",
+            stored.system_identifier,
+            stored.database,
+            stored.slot,
+            scene.server.system_identifier,
+            scene.server.database,
+            scene.slot.name
+        ),
+    };
+}
+
+std::optional<Refusal> refuse_position(const Scene& scene, Lsn to) {
+    if (to > scene.complete_to() && to >= scene.slot.confirmed_flush_lsn &&
+        to <= scene.server.flush_lsn) {
+        return std::nullopt;
+    }
+    return Refusal{
+        .exit_code = exit_usage,
+        .primary = fmt::format("cannot skip to {}", to_string(to)),
+        .detail = fmt::format(
+            "The history is complete up to {}, the slot stands at {}, and the source has written "
+            "up to {}.",
+            to_string(scene.complete_to()),
+            to_string(scene.slot.confirmed_flush_lsn),
+            to_string(scene.server.flush_lsn)
+        ),
+        .hint = "Name a position between the last two.",
+    };
+}
+
+bool confirmed(std::istream& in, std::ostream& out) {
+    out << "Skip them? They will be missing from the history for good. [y/N] " << std::flush;
+    std::string answer;
+    std::getline(in, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+/// Writes the gap, the audit row and the checkpoint in one transaction that is on disk when this
+/// returns. Run again with the same range, it leaves one gap and one more audit row.
+void record(
+    pq::Connection& target,
+    const config::Settings& settings,
+    const RepairSkipOptions& options,
+    Lsn from,
+    Lsn to
+) {
+    const std::string& pipeline = settings.pipeline;
+    const std::string detail = fmt::format("slot \"{}\"", settings.source.slot);
+    target.exec("BEGIN");
+    try {
+        target.exec("SET LOCAL synchronous_commit = on");
+        if (to > from) {
+            target.exec(
+                "INSERT INTO pgchronicle.gap (pipeline, from_lsn, to_lsn, reason, detail)"
+                " SELECT $1, $2::pg_lsn, $3::pg_lsn, 'skipped by an operator', $4"
+                " WHERE NOT EXISTS (SELECT FROM pgchronicle.gap WHERE pipeline = $1"
+                " AND source_table IS NULL AND from_lsn = $2::pg_lsn AND to_lsn = $3::pg_lsn)",
+                {pipeline, to_string(from), to_string(to), options.reason}
+            );
+        }
+        target.exec(
+            "INSERT INTO pgchronicle.audit"
+            " (pipeline, who, action, reason, detail, from_lsn, to_lsn)"
+            " VALUES ($1, $2 || ' as ' || current_user, $3, $4, $5, $6::pg_lsn, $7::pg_lsn)",
+            {pipeline,
+             operator_name(),
+             command_name,
+             options.reason,
+             detail,
+             to_string(from),
+             to_string(to)}
+        );
+        target.exec(
+            "UPDATE pgchronicle.checkpoint SET position = $2::pg_lsn, updated_at = now()"
+            " WHERE pipeline = $1 AND position < $2::pg_lsn",
+            {pipeline, to_string(to)}
+        );
+        target.exec("COMMIT");
+    } catch (...) {
+        if (target.ok()) target.exec("ROLLBACK");
+        throw;
+    }
+}
+
+/// Where to go on; equal to next_read() when nothing is in the way there.
+Lsn find_position(
+    pq::Connection& source,
+    const config::Settings& settings,
+    const Scene& scene,
+    std::ostream& out
+) {
+    const auto& publications = settings.source.publications;
+    const Lsn next = scene.next_read();
+    if (is_readable_from(source, scene.slot.name, publications, next)) return next;
+    out << fmt::format(
+        "changes from {} on cannot be read; looking for where they can, up to {}\n",
+        to_string(next),
+        to_string(scene.server.flush_lsn)
+    );
+    auto prober = connect(settings.source.connection, command_name);
+    return readable_from(
+        {.keeper = source, .prober = prober},
+        scene.slot.name,
+        publications,
+        {next, scene.server.flush_lsn}
+    );
+}
+
+int skip(
+    pq::Connection& source,
+    pq::Connection& target,
+    const config::Settings& settings,
+    const RepairSkipOptions& options,
+    const Scene& scene,
+    std::istream& in,
+    std::ostream& out,
+    std::ostream& err
+) {
+    const Lsn from = scene.complete_to();
+    const Lsn to = options.to ? *options.to : find_position(source, settings, scene, out);
+    const std::string range = fmt::format("from {} to {}", to_string(from), to_string(to));
+    if (to > from) {
+        if (const auto refusal = refuse_position(scene, to)) return report(*refusal, err);
+        out << fmt::format("{} bytes of WAL are skipped, {}\n", bytes_between(from, to), range);
+        if (!options.yes && !confirmed(in, out)) {
+            out << "nothing was done\n";
+            return exit_needs_operator;
+        }
+    } else if (options.to) {
+        return report(*refuse_position(scene, to), err);
+    } else if (is_readable_from(
+                   source,
+                   scene.slot.name,
+                   settings.source.publications,
+                   scene.slot.confirmed_flush_lsn
+               )) {
+        out << fmt::format("nothing to skip: changes from {} on can be read\n", to_string(to));
+        return exit_done;
+    }
+    // Also where the range is empty: a run that was killed has stored it already, and what is
+    // acknowledged below must be on the target's disk.
+    record(target, settings, options, from, to);
+    if (scene.slot.confirmed_flush_lsn < to) advance_slot(source, scene.slot.name, to);
+    out << fmt::format("skipped {}; recorded in pgchronicle.gap and pgchronicle.audit\n", range);
+    if (!is_readable_from(source, scene.slot.name, settings.source.publications, to)) {
+        out << "changes made before the publication existed have come since, or are left: run this "
+               "again\n";
+    }
+    return exit_done;
+}
+
+}  // namespace
+
+int repair_skip(
+    const config::Settings& settings,
+    const RepairSkipOptions& options,
+    std::istream& in,
+    std::ostream& out,
+    std::ostream& err
+) {
+    if (options.reason.find_first_not_of(" \t\n") == std::string::npos) {
+        return report(
+            {.exit_code = exit_usage,
+             .primary = "a reason is needed",
+             .hint = "It is kept in pgchronicle.audit: --reason 'why this is right'."},
+            err
+        );
+    }
+    auto target = connect(settings.target.connection, command_name);
+    auto source = connect(settings.source.connection, command_name);
+    history_writer::pg::ensure_metadata(target);
+    const std::string holder = history_writer::pg::lock_pipeline(
+        target, settings.pipeline, static_cast<long>(settings.target.lock_timeout.count())
+    );
+    if (!holder.empty()) {
+        return report(
+            {.primary = fmt::format("pipeline \"{}\" is running", settings.pipeline),
+             .detail = fmt::format("Its lock is held by {}.", holder),
+             .hint = "Stop it first."},
+            err
+        );
+    }
+    Scene scene;
+    scene.server = source_catalog::read_server(source);
+    auto slot = source_catalog::read_slot(source, settings.source.slot);
+    if (const auto no = refuse_slot(settings, scene.server, slot)) return report(*no, err);
+    scene.slot = std::move(*slot);
+    scene.checkpoint = history_writer::pg::read_checkpoint(target, settings.pipeline);
+    if (const auto no = refuse_checkpoint(settings, scene)) return report(*no, err);
+    if (const auto no = refuse_publications(source, settings.source.publications)) {
+        return report(*no, err);
+    }
+    return skip(source, target, settings, options, scene, in, out, err);
+}
+
+}  // namespace pgchronicle::commands

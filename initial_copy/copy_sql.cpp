@@ -1,0 +1,227 @@
+#include "initial_copy/copy_sql.hpp"
+
+#include <fmt/format.h>
+
+#include "history_writer/pg/sql_text.hpp"
+#include "pq/quoting.hpp"
+
+namespace pgchronicle::initial_copy {
+
+using history_writer::pg::column_list;
+using history_writer::pg::qualified_name;
+using pq::quote_identifier;
+using pq::quote_literal;
+
+namespace {
+
+std::string row_of(const HistoryTable& table, const std::string& prefix) {
+    std::string list;
+    for (const auto& column : table.columns) {
+        list += (list.empty() ? "" : ", ") + prefix + quote_identifier(column.name);
+    }
+    return "ROW(" + list + ")";
+}
+
+std::string key_equals(
+    const HistoryTable& table, const std::string& left, const std::string& right
+) {
+    std::string condition;
+    for (const auto column : table.key) {
+        const auto name = quote_identifier(table.columns[column].name);
+        condition += fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
+    }
+    return condition;
+}
+
+/// The row key as pgchronicle.pending_value holds it.
+std::string key_text(const HistoryTable& table, const std::string& prefix) {
+    std::string list;
+    for (const auto column : table.key) {
+        list += fmt::format(
+            "{}{}{}::text", list.empty() ? "" : ", ", prefix, quote_identifier(table.columns[column].name)
+        );
+    }
+    return "ARRAY[" + list + "]";
+}
+
+}  // namespace
+
+std::string copy_out_sql(
+    const source_catalog::Table& source,
+    const HistoryTable& table,
+    const SnapshotStamp& stamp,
+    const std::optional<BlockRange>& range
+) {
+    std::string columns;
+    for (const auto& column : table.columns) {
+        columns += fmt::format(
+            "t.{}{}, ", quote_identifier(column.source_name), column.stored_as_text ? "::text" : ""
+        );
+    }
+    const auto time = fmt::format("{}::timestamptz", quote_literal(stamp.time));
+    const auto valid_from =
+        stamp.commit_times
+            ? fmt::format("LEAST(pg_catalog.pg_xact_commit_timestamp(t.xmin), {})", time)
+            : time;
+    std::string where;
+    const auto also = [&](const std::string& condition) {
+        where += (where.empty() ? " WHERE " : " AND ") + condition;
+    };
+    if (range) {
+        also(fmt::format("t.ctid >= '({},0)'::tid", range->from));
+        if (range->to != 0) also(fmt::format("t.ctid < '({},0)'::tid", range->to));
+    }
+    if (source.row_filter) also("(" + *source.row_filter + ")");
+    constexpr char partitioned = 'p';
+    return fmt::format(
+        "COPY (SELECT {}{}, NULL::timestamptz, true, 'SNAPSHOT'::text, '{}'::pg_lsn, NULL::pg_lsn,"
+        " 0::bigint FROM {}{} t{}) TO STDOUT (FORMAT binary)",
+        columns,
+        valid_from,
+        to_string(stamp.seam),
+        source.kind == partitioned ? "" : "ONLY ",
+        pq::quote_qualified(source.schema_name, source.name),
+        where
+    );
+}
+
+std::string copy_in_sql(const HistoryTable& table, const std::string& into) {
+    return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", into, column_list(table));
+}
+
+std::string staging_name(const HistoryTable& table) {
+    return pq::quote_qualified(
+        "pgchronicle", fmt::format("copy_{}", static_cast<std::uint32_t>(table.relation))
+    );
+}
+
+std::string create_staging_sql(const HistoryTable& table) {
+    return fmt::format(
+        "DROP TABLE IF EXISTS {0}; CREATE UNLOGGED TABLE {0} AS SELECT {1} FROM {2} WITH NO DATA",
+        staging_name(table),
+        column_list(table),
+        qualified_name(table)
+    );
+}
+
+std::string merge_sql(const HistoryTable& table) {
+    const auto columns = column_list(table);
+    if (table.keyed) {
+        return fmt::format(
+            "INSERT INTO {0} ({1}) SELECT {1} FROM {2} s WHERE NOT EXISTS"
+            " (SELECT FROM {0} h WHERE {3} AND h.{4} IS NULL)",
+            qualified_name(table),
+            columns,
+            staging_name(table),
+            key_equals(table, "h.", "s."),
+            quote_identifier(table.names.valid_to)
+        );
+    }
+    // Of identical rows, as many as the stream has open are known already.
+    return fmt::format(
+        "INSERT INTO {0} ({1}) SELECT {1} FROM (SELECT s.*, pg_catalog.row_number() OVER"
+        " (PARTITION BY {2}::text) AS stage_number FROM {3} s) s WHERE stage_number >"
+        " (SELECT count(*) FROM {0} h WHERE pgchronicle.row_hash({4}) = pgchronicle.row_hash({2})"
+        " AND {4}::text = {2}::text AND h.{5} IS NULL)",
+        qualified_name(table),
+        columns,
+        row_of(table, "s."),
+        staging_name(table),
+        row_of(table, "h."),
+        quote_identifier(table.names.valid_to)
+    );
+}
+
+std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
+    const auto name = quote_identifier(table.columns[column].name);
+    // What the copy holds is the value of the version that is open at the seam. It is an older
+    // version's too if nothing in between changed the column: then the open one waits for it as
+    // well.
+    return fmt::format(
+        "UPDATE {history} h SET {column} = s.{column} FROM {staging} s, pgchronicle.pending_value p"
+        " WHERE p.pipeline = $1 AND p.target_schema = {schema} AND p.target_table = {table}"
+        " AND {literal} = ANY (p.columns) AND {keys} AND p.row_key = {key_text}"
+        " AND h.{lsn} = p.lsn_from AND h.{seq} = p.change_seq"
+        " AND EXISTS (SELECT FROM {history} o JOIN pgchronicle.pending_value q"
+        " ON q.lsn_from = o.{lsn} AND q.change_seq = o.{seq} AND q.row_key = p.row_key"
+        " WHERE {open_keys} AND o.{to} IS NULL AND q.pipeline = $1"
+        " AND q.target_schema = {schema} AND q.target_table = {table}"
+        " AND {literal} = ANY (q.columns))",
+        fmt::arg("history", qualified_name(table)),
+        fmt::arg("staging", staging_name(table)),
+        fmt::arg("column", name),
+        fmt::arg("literal", quote_literal(table.columns[column].name)),
+        fmt::arg("schema", quote_literal(table.target_schema)),
+        fmt::arg("table", quote_literal(table.target_table)),
+        fmt::arg("keys", key_equals(table, "h.", "s.")),
+        fmt::arg("key_text", key_text(table, "s.")),
+        fmt::arg("open_keys", key_equals(table, "o.", "s.")),
+        fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
+        fmt::arg("seq", quote_identifier(table.names.change_seq)),
+        fmt::arg("to", quote_identifier(table.names.valid_to))
+    );
+}
+
+std::string settle_pending_sql(const HistoryTable& table, std::size_t column) {
+    return fmt::format(
+        "UPDATE pgchronicle.pending_value p SET columns = pg_catalog.array_remove(p.columns, {name})"
+        " WHERE p.pipeline = $1 AND p.target_schema = {schema} AND p.target_table = {table}"
+        " AND {name} = ANY (p.columns) AND EXISTS (SELECT FROM pgchronicle.pending_value q"
+        " JOIN {history} o ON o.{lsn} = q.lsn_from AND o.{seq} = q.change_seq"
+        " WHERE q.pipeline = $1 AND q.target_schema = {schema} AND q.target_table = {table}"
+        " AND {name} = ANY (q.columns) AND q.row_key = p.row_key AND {key_text} = p.row_key"
+        " AND o.{to} IS NULL)",
+        fmt::arg("name", quote_literal(table.columns[column].name)),
+        fmt::arg("schema", quote_literal(table.target_schema)),
+        fmt::arg("table", quote_literal(table.target_table)),
+        fmt::arg("history", qualified_name(table)),
+        fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
+        fmt::arg("seq", quote_identifier(table.names.change_seq)),
+        fmt::arg("key_text", key_text(table, "o.")),
+        fmt::arg("to", quote_identifier(table.names.valid_to))
+    );
+}
+
+std::string unknown_values_sql(const HistoryTable& table) {
+    return fmt::format(
+        "INSERT INTO pgchronicle.gap (pipeline, source_schema, source_table, from_lsn, to_lsn,"
+        " reason, detail) SELECT $1, {source_schema}, {source_table}, $2::pg_lsn, $3::pg_lsn,"
+        " 'value_unknown', pg_catalog.format('%s versions hold NULL for values that were changed"
+        " before the first copy; the first: key %s, columns %s', count(*),"
+        " (pg_catalog.array_agg(p.row_key::text ORDER BY p.lsn_from, p.change_seq))[1],"
+        " (pg_catalog.array_agg(p.columns::text ORDER BY p.lsn_from, p.change_seq))[1])"
+        " FROM pgchronicle.pending_value p WHERE p.pipeline = $1 AND p.target_schema = {schema}"
+        " AND p.target_table = {table} AND p.columns <> '{{}}' HAVING count(*) > 0",
+        fmt::arg("source_schema", quote_literal(table.source_schema)),
+        fmt::arg("source_table", quote_literal(table.source_table)),
+        fmt::arg("schema", quote_literal(table.target_schema)),
+        fmt::arg("table", quote_literal(table.target_table))
+    );
+}
+
+namespace {
+
+/// Below the seam the stream makes only closed SNAPSHOT versions; open ones are a copy's.
+std::string copied_row(const HistoryTable& table) {
+    return fmt::format(
+        "({} = 'SNAPSHOT' AND {} IS NULL)",
+        quote_identifier(table.names.operation_type),
+        quote_identifier(table.names.valid_to)
+    );
+}
+
+}  // namespace
+
+std::string remove_partial_copy_sql(const HistoryTable& table) {
+    return fmt::format("DELETE FROM {} WHERE {}", qualified_name(table), copied_row(table));
+}
+
+std::string other_rows_sql(const HistoryTable& table) {
+    return fmt::format(
+        "SELECT EXISTS (SELECT FROM {0}), EXISTS (SELECT FROM {0} WHERE NOT {1})",
+        qualified_name(table),
+        copied_row(table)
+    );
+}
+
+}  // namespace pgchronicle::initial_copy

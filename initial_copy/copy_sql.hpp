@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "history_writer/history_table.hpp"
+#include "pgoutput/lsn.hpp"
+#include "source_catalog/model.hpp"
+
+// The SQL of the initial copy; text only.
+
+namespace pgchronicle::initial_copy {
+
+using history_writer::HistoryTable;
+
+/// Heap blocks [from, to) of a table; `to` is 0 for "to the end".
+struct BlockRange {
+    std::uint64_t from{0};
+    std::uint64_t to{0};
+};
+
+/// What every copied row of a snapshot gets.
+struct SnapshotStamp {
+    pgoutput::Lsn seam;
+    std::string time;                    ///< timestamptz text: when the snapshot was taken.
+    bool commit_times{false};            ///< The source knows when each row was committed.
+};
+
+/// COPY (SELECT ...) TO STDOUT on the source: the history table's columns, in its order, binary.
+[[nodiscard]] std::string copy_out_sql(
+    const source_catalog::Table& source,
+    const HistoryTable& table,
+    const SnapshotStamp& stamp,
+    const std::optional<BlockRange>& range
+);
+
+/// COPY into `into`, which has the history table's columns.
+[[nodiscard]] std::string copy_in_sql(const HistoryTable& table, const std::string& into);
+
+/// Name of the table that takes the copy of a table which has history already.
+[[nodiscard]] std::string staging_name(const HistoryTable& table);
+[[nodiscard]] std::string create_staging_sql(const HistoryTable& table);
+
+/// Rows of the staging table that the stream has not met become history.
+[[nodiscard]] std::string merge_sql(const HistoryTable& table);
+/// Gives column `column` of versions that wait for it what the copy says. Parameter: the pipeline.
+[[nodiscard]] std::string fill_pending_sql(const HistoryTable& table, std::size_t column);
+/// Takes the column off the list of those that just got it.
+[[nodiscard]] std::string settle_pending_sql(const HistoryTable& table, std::size_t column);
+/// One gap row for the values that nobody knows. Parameters: pipeline, from, to.
+[[nodiscard]] std::string unknown_values_sql(const HistoryTable& table);
+
+/// Removes what an interrupted copy left.
+[[nodiscard]] std::string remove_partial_copy_sql(const HistoryTable& table);
+/// Whether a table holds anything but what an interrupted copy left.
+[[nodiscard]] std::string other_rows_sql(const HistoryTable& table);
+
+}  // namespace pgchronicle::initial_copy

@@ -1,0 +1,315 @@
+#include "initial_copy/snapshot_copy.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "history_writer/pg/sql_text.hpp"
+
+namespace pgchronicle::initial_copy {
+
+using history_writer::pg::create_index_sql;
+using history_writer::pg::qualified_name;
+
+/// One table on its way.
+struct SnapshotCopy::Job {
+    PendingTable pending;
+    std::string into;                 ///< The history table, or a staging table.
+    bool staged{false};
+    std::size_t chunks_left{0};
+    std::atomic<std::uint64_t> rows{0};
+};
+
+struct SnapshotCopy::Chunk {
+    Job* job{nullptr};
+    std::optional<BlockRange> range;
+};
+
+namespace {
+
+/// PostgreSQL's default; a server built otherwise only gets other chunk sizes.
+constexpr std::uint64_t block_bytes = 8192;
+constexpr std::chrono::seconds report_interval{3};
+
+/// Cancels what `connection` runs unless done in time.
+class Deadline {
+public:
+    Deadline(pq::Connection& connection, std::chrono::seconds timeout, std::stop_token stop)
+        : thread_{[this, &connection, timeout, stop](const std::stop_token& done) {
+              std::unique_lock lock{mutex_};
+              const std::stop_callback wake{stop, [this] { changed_.notify_all(); }};
+              const auto give_up = [&] { return stop.stop_requested(); };
+              changed_.wait_for(lock, done, timeout, give_up);
+              if (!done.stop_requested()) connection.interrupt(false);
+          }} {}
+
+private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::jthread thread_;
+};
+
+}  // namespace
+
+SnapshotCopy::SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_token stop)
+    : options_{std::move(options)}, log_{log}, stop_{std::move(stop)} {}
+
+SnapshotCopy::~SnapshotCopy() = default;
+
+std::string SnapshotCopy::blockers() {
+    auto source = pq::Connection::open(options_.source);
+    const auto rows = source.exec(
+        "SELECT pg_catalog.format('prepared transaction \"%s\" of database \"%s\", prepared at %s',"
+        " gid, database, prepared) FROM pg_catalog.pg_prepared_xacts UNION ALL"
+        " SELECT pg_catalog.format('process %s (%s), in a transaction since %s', pid,"
+        " application_name, xact_start) FROM pg_catalog.pg_stat_activity"
+        " WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() LIMIT 5"
+    );
+    std::string list;
+    for (int i = 0; i < rows.rows(); ++i) list += (i == 0 ? "" : "; ") + rows.str(i, 0);
+    return list.empty() ? "nobody can be seen that holds it up" : list;
+}
+
+pgoutput::Lsn SnapshotCopy::prepare() {
+    auto replication_options = options_.source;
+    replication_options.replication = true;
+    auto slot_connection = pq::Connection::open(replication_options);
+    pq::Result slot;
+    try {
+        const Deadline deadline{slot_connection, options_.snapshot_timeout, stop_};
+        slot = slot_connection.exec(options_.create_slot_command);
+    } catch (const pq::Error& error) {
+        constexpr const char* query_canceled = "57014";
+        if (error.sqlstate() != query_canceled || stop_.stop_requested()) throw;
+        throw pq::Error{
+            {query_canceled,
+             "could not take a snapshot of the source in time",
+             "It waits for transactions that were running before: " + blockers() + ".",
+             "End them; the snapshot is tried again.",
+             "",
+             false}};
+    }
+    // slot_name, consistent_point, snapshot_name, output_plugin
+    stamp_.seam = pgoutput::parse_lsn(slot.text(0, 1)).value_or(pgoutput::Lsn{});
+    stamp_.commit_times = options_.commit_times;
+    const auto snapshot = slot.str(0, 2);
+    for (unsigned i = 0; i < options_.workers; ++i) {
+        auto connection = pq::Connection::open(options_.source);
+        connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        connection.exec(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
+        sources_.push_back(std::move(connection));
+    }
+    stamp_.time = sources_.front().exec("SELECT clock_timestamp()::text").str(0, 0);
+    return stamp_.seam;
+}
+
+void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection& target) {
+    for (const auto& pending : tables) {
+        auto job = std::make_unique<Job>();
+        job->pending = pending;
+        const auto name = qualified_name(*pending.table);
+        job->staged = target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
+        job->into = job->staged ? staging_name(*pending.table) : name;
+        if (job->staged) target.exec(create_staging_sql(*pending.table));
+
+        const auto pages = pending.source.pages;
+        const auto step = std::max<std::uint64_t>(1, options_.chunk_bytes / block_bytes);
+        constexpr char ordinary = 'r';
+        if (pending.source.kind == ordinary && pages > step) {
+            for (std::uint64_t from = 0; from < pages; from += step) {
+                const bool last = from + step >= pages;
+                chunks_.push_back({job.get(), BlockRange{from, last ? 0 : from + step}});
+                ++job->chunks_left;
+            }
+        } else {
+            chunks_.push_back({job.get(), std::nullopt});
+            job->chunks_left = 1;
+        }
+        bytes_expected_ += pages * block_bytes;
+        jobs_.push_back(std::move(job));
+    }
+}
+
+void SnapshotCopy::run(const std::vector<PendingTable>& tables) {
+    started_ = std::chrono::steady_clock::now();
+    bar_ = ::isatty(STDERR_FILENO) == 1;
+    {
+        auto target = pq::Connection::open(options_.target);
+        plan(tables, target);
+    }
+    log_.info(
+        "copy_started",
+        {{"tables", tables.size()},
+         {"seam", to_string(stamp_.seam)},
+         {"source_bytes", bytes_expected_}}
+    );
+    std::vector<std::jthread> workers;
+    for (auto& source : sources_) {
+        workers.emplace_back([this, &source] {
+            try {
+                work(source);
+            } catch (...) {
+                const std::lock_guard lock{mutex_};
+                if (!failure_) failure_ = std::current_exception();
+                chunks_.clear();
+            }
+        });
+    }
+    std::condition_variable_any never;
+    std::mutex waiting;
+    std::atomic<bool> finished{false};
+    std::jthread reporter{[&](const std::stop_token& done) {
+        std::unique_lock lock{waiting};
+        while (!never.wait_for(lock, done, report_interval, [&] { return finished.load(); })) {
+            if (done.stop_requested()) return;
+            report(false);
+        }
+    }};
+    for (auto& worker : workers) worker.join();
+    reporter.request_stop();
+    reporter.join();
+    report(true);
+    if (failure_) std::rethrow_exception(failure_);
+    const auto elapsed = std::chrono::steady_clock::now() - started_;
+    log_.info(
+        "copy_done",
+        {{"rows", rows_.load()}, {"seconds", std::chrono::duration<double>(elapsed).count()}}
+    );
+}
+
+void SnapshotCopy::report(bool last) {
+    const auto elapsed =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    const auto rate = static_cast<std::uint64_t>(static_cast<double>(rows_) / std::max(elapsed, 0.001));
+    // Rows on the wire are somewhat smaller than on the heap: the share is an estimate.
+    const double share =
+        bytes_expected_ == 0
+            ? 1.0
+            : std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(bytes_expected_));
+    if (!bar_) {
+        if (!last) {
+            log_.info("copy_progress", {{"rows", rows_.load()}, {"bytes", bytes_.load()}, {"rows_per_second", rate}});
+        }
+        return;
+    }
+    constexpr std::size_t width = 40;
+    const auto filled = last ? width : static_cast<std::size_t>(share * width);
+    const auto line = fmt::format(
+        "\r[{:#<{}}{:.<{}}] {} rows, {} rows/s {}", "", filled, "", width - filled, rows_.load(), rate, last ? "\n" : ""
+    );
+    std::fputs(line.c_str(), stderr);
+}
+
+void SnapshotCopy::work(pq::Connection& source) {
+    auto target = pq::Connection::open(options_.target);
+    // A stop cuts the connections, so that a COPY that runs ends at once.
+    const std::stop_callback cut{stop_, [&] {
+        source.interrupt(true);
+        target.interrupt(true);
+    }};
+    for (;;) {
+        Chunk chunk;
+        {
+            const std::lock_guard lock{mutex_};
+            if (chunks_.empty() || failure_) return;
+            chunk = chunks_.front();
+            chunks_.pop_front();
+        }
+        copy(source, target, chunk);
+        bool table_done = false;
+        {
+            const std::lock_guard lock{mutex_};
+            table_done = --chunk.job->chunks_left == 0;
+        }
+        if (table_done) finish(target, *chunk.job);
+    }
+}
+
+void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk) {
+    const auto& table = *chunk.job->pending.table;
+    target.begin_copy_in(copy_in_sql(table, chunk.job->into));
+    source.copy_out(
+        copy_out_sql(chunk.job->pending.source, table, stamp_, chunk.range),
+        [&](std::span<const std::byte> row) {
+            target.put_copy(row);
+            bytes_.fetch_add(row.size(), std::memory_order_relaxed);
+            rows_.fetch_add(1, std::memory_order_relaxed);
+        }
+    );
+    chunk.job->rows += target.end_copy_in();
+    rows_.fetch_sub(1, std::memory_order_relaxed);  // The end marker came as a row of its own.
+}
+
+void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
+    const auto& table = *job.pending.table;
+    const pq::Param pipeline = pq::Param::text(options_.pipeline);
+    target.exec("ANALYZE " + job.into);
+    target.exec(merge_sql(table));
+    if (!table.keyed) return;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        if (std::find(table.key.begin(), table.key.end(), i) != table.key.end()) continue;
+        target.exec(fill_pending_sql(table, i), {&pipeline, 1});
+        target.exec(settle_pending_sql(table, i), {&pipeline, 1});
+    }
+    const auto start = target.exec(
+        "SELECT slot_start FROM pgchronicle.checkpoint WHERE pipeline = $1", {options_.pipeline}
+    );
+    target.exec(
+        unknown_values_sql(table), {options_.pipeline, start.str(0, 0), to_string(stamp_.seam)}
+    );
+    target.exec(
+        "DELETE FROM pgchronicle.pending_value WHERE pipeline = $1 AND target_schema = $2"
+        " AND target_table = $3",
+        {options_.pipeline, table.target_schema, table.target_table}
+    );
+}
+
+void SnapshotCopy::finish(pq::Connection& target, Job& job) {
+    const auto& table = *job.pending.table;
+    target.exec("BEGIN");
+    target.exec("SET LOCAL synchronous_commit = on");
+    target.exec(create_index_sql(table));
+    if (job.staged) merge(target, job);
+    target.exec(
+        "UPDATE pgchronicle.table_state SET state = 'copied', seam = $4::pg_lsn,"
+        " consistent_from = $4::pg_lsn, seam_time = $5::timestamptz, rows_copied = $6::bigint,"
+        " copied_at = now() WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
+        {options_.pipeline,
+         table.source_schema,
+         table.source_table,
+         to_string(stamp_.seam),
+         stamp_.time,
+         std::to_string(job.rows)}
+    );
+    // Nothing that is recorded from here on may lie before the snapshot's time.
+    target.exec(
+        "UPDATE pgchronicle.checkpoint SET last_commit_time ="
+        " GREATEST(last_commit_time, $2::timestamptz) WHERE pipeline = $1",
+        {options_.pipeline, stamp_.time}
+    );
+    target.exec("COMMIT");
+    if (job.staged) target.exec("DROP TABLE " + job.into);
+    target.exec("ANALYZE " + qualified_name(table));
+    log_.info(
+        "copy_table_done",
+        {{"table", table.source_schema + "." + table.source_table},
+         {"rows", job.rows.load()},
+         {"seam", to_string(stamp_.seam)}}
+    );
+}
+
+void discard_partial(pq::Connection& target, const HistoryTable& table) {
+    const auto found = target.exec(other_rows_sql(table));
+    if (!found.boolean(0, 0)) return;
+    if (found.boolean(0, 1)) {
+        target.exec(remove_partial_copy_sql(table));
+    } else {
+        target.exec("TRUNCATE " + qualified_name(table));
+    }
+}
+
+}  // namespace pgchronicle::initial_copy

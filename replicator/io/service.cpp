@@ -1,0 +1,370 @@
+#include "replicator/io/service.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <random>
+#include <string_view>
+
+#include "failpoint/failpoint.hpp"
+#include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/pg_history_sink.hpp"
+#include "replicator/slot_commands.hpp"
+#include "replicator/startup_guard.hpp"
+#include "replicator/stream_error.hpp"
+#include "source_catalog/catalog.hpp"
+
+namespace pgchronicle::replicator::io {
+
+using namespace std::chrono_literals;
+namespace pg = history_writer::pg;
+using history_writer::Checkpoint;
+
+namespace {
+
+/// The server drops a stream that stays silent for wal_sender_timeout. A third of it leaves room
+/// for one lost reply.
+constexpr std::int64_t status_interval_fraction = 3;
+constexpr std::chrono::milliseconds status_interval_max{10'000};
+constexpr std::chrono::milliseconds status_interval_min{50};
+
+/// A batch being built, one being written and one transaction being received share the memory
+/// limit, and vectors that grow may hold twice what they need.
+constexpr std::uint64_t memory_parts = 8;
+
+std::string process_name(const std::string& pipeline) {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return "pgchronicle " + pipeline + " " + host.data() + " " + std::to_string(::getpid());
+}
+
+/// A position that somebody read with pg_current_wal_insert_lsn() may lie behind a page header
+/// that nothing is written after yet; the end of the last record is before that header.
+Lsn before_page_header(Lsn lsn) {
+    constexpr std::uint64_t block = 8192;
+    constexpr std::uint64_t header = 24;
+    constexpr std::uint64_t long_header = 40;
+    const auto offset = lsn.value % block;
+    return offset == header || offset == long_header ? Lsn{lsn.value - offset} : lsn;
+}
+
+double jitter() {
+    static std::mt19937_64 random{std::random_device{}()};
+    return std::uniform_real_distribution<double>{0.0, 1.0}(random);
+}
+
+}  // namespace
+
+Service::Service(
+    const config::Settings& settings, RunOptions options, Life& life, log::Logger& log
+)
+    : settings_{settings},
+      options_{options},
+      life_{life},
+      log_{log},
+      backoff_{{settings.retry.delay_min, settings.retry.delay_max}} {}
+
+pq::ConnectOptions Service::source_options() const {
+    const auto& connection = settings_.source.connection;
+    return {
+        connection.dsn,
+        connection.password.reveal(),
+        process_name(settings_.pipeline),
+        false,
+        connection.connect_timeout,
+        connection.tcp_user_timeout,
+        {{"statement_timeout", "0"}, {"idle_in_transaction_session_timeout", "0"}}};
+}
+
+pq::ConnectOptions Service::target_options() const {
+    const auto& connection = settings_.target.connection;
+    return {
+        connection.dsn,
+        connection.password.reveal(),
+        process_name(settings_.pipeline),
+        false,
+        connection.connect_timeout,
+        connection.tcp_user_timeout,
+        // Asynchronous commits: the flushed position is followed and waited for before anything is
+        // acknowledged. Closes must be index look-ups whatever the statistics say. The server looks
+        // after a client that died while it waits, so that the lock does not outlive us for long.
+        {{"synchronous_commit", "off"},
+         {"statement_timeout", "0"},
+         {"lock_timeout", "0"},
+         {"idle_in_transaction_session_timeout", "0"},
+         {"client_connection_check_interval", "2s"},
+         {"plan_cache_mode", "force_generic_plan"},
+         {"enable_hashjoin", "off"},
+         {"enable_mergejoin", "off"},
+         {"enable_seqscan", "off"},
+         {"jit", "off"}}};
+}
+
+void Service::report(
+    const std::string& primary, const std::string& detail, const std::string& hint
+) {
+    log_.error("error", {{"message", primary}, {"detail", detail}, {"hint", hint}});
+    std::string text = "pgchronicle: error: " + primary + "\n";
+    if (!detail.empty()) text += "DETAIL:  " + detail + "\n";
+    if (!hint.empty()) text += "HINT:  " + hint + "\n";
+    std::fputs(text.c_str(), stderr);
+}
+
+ExitCode Service::run() {
+    log_.info("starting", {{"pipeline", settings_.pipeline}, {"config", settings_.file}});
+    for (;;) {
+        try {
+            if (turn() == Turn::again) continue;
+            log_.info("stopped");
+            return ExitCode::done;
+        } catch (const NeedsOperator& error) {
+            report(error.what(), error.detail(), error.hint());
+            return ExitCode::needs_operator;
+        } catch (const pg::HistoryMismatch& error) {
+            report(error.what(), error.detail(), error.hint());
+            return ExitCode::needs_operator;
+        } catch (const pg::TargetMismatch& error) {
+            report(error.what(), error.detail(), error.hint());
+            return ExitCode::needs_operator;
+        } catch (const pg::CheckpointMismatch& error) {
+            report(error.what(), "Somebody else has moved it.", "Nothing was written.");
+            return ExitCode::needs_operator;
+        } catch (const pq::Error& error) {
+            if (life_.stop_token().stop_requested()) return ExitCode::done;
+            if (const auto code = retry(error)) return *code;
+        }
+    }
+}
+
+bool Service::may_pass(const pq::Error& error) {
+    // Another process still reads the slot: often our own predecessor's server side.
+    constexpr const char* object_in_use = "55006";
+    return error.connection_lost() || error.sqlstate() == object_in_use ||
+           error.disposition() != pq::Disposition::halt;
+}
+
+std::optional<ExitCode> Service::retry(const pq::Error& error) {
+    constexpr const char* undefined_object = "42704";
+    constexpr const char* wrong_state = "55000";
+    if (error.sqlstate() == undefined_object) {
+        report(
+            "replication slot cannot be read: " + error.primary(),
+            "It holds changes that were decoded before the publication existed.",
+            "\"pgchronicle repair skip\" passes them and records the gap."
+        );
+        return ExitCode::needs_operator;
+    }
+    if (error.sqlstate() == wrong_state) {
+        report(
+            "replication slot \"" + settings_.source.slot + "\" is lost: " + error.primary(),
+            error.detail(),
+            "Changes since the checkpoint cannot be read any more."
+        );
+        return ExitCode::needs_operator;
+    }
+    if (!may_pass(error)) {
+        report(error.primary(), error.detail(), error.hint());
+        return ExitCode::needs_operator;
+    }
+    const auto now = Clock::now();
+    if (!failing_since_) failing_since_ = now;
+    const auto elapsed_max = settings_.retry.elapsed_max;
+    if (elapsed_max.count() != 0 && now - *failing_since_ >= elapsed_max) {
+        report(error.primary(), error.detail(), "Retries are exhausted (retry.max_elapsed).");
+        return ExitCode::gave_up;
+    }
+    const auto delay = backoff_.next(jitter());
+    log_.warn(
+        "reconnecting",
+        {{"message", error.primary()},
+         {"detail", error.detail()},
+         {"sqlstate", error.sqlstate()},
+         {"delay_ms", delay.count()}}
+    );
+    life_.notify_status("reconnecting: " + error.primary());
+    failpoint(Failpoint::during_reconnect);
+    if (life_.sleep(delay)) return ExitCode::done;
+    return std::nullopt;
+}
+
+Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) {
+    StartupFacts facts;
+    facts.pipeline = settings_.pipeline;
+    facts.slot_name = settings_.source.slot;
+    facts.publication_names = settings_.source.publications;
+    facts.slot = source_catalog::read_slot(source, settings_.source.slot);
+    facts.publications =
+        source_catalog::read_publications(source, settings_.source.publications);
+    facts.checkpoint = pg::read_checkpoint(target, settings_.pipeline);
+    facts.history_empty = facts.checkpoint || pg::history_empty(target, settings_.pipeline);
+    facts.may_create_slot = settings_.source.create_slot == config::CreateSlot::if_missing;
+    // Read after the slot: the position the source has written can only grow.
+    facts.server = source_catalog::read_server(source);
+    wal_sender_timeout_ms_ = facts.server.wal_sender_timeout_ms;
+    source_version_ = facts.server.version;
+
+    auto startup = check_startup(facts);
+    if (startup == Startup::create_slot) {
+        auto options = source_options();
+        options.replication = true;
+        pq::Connection::open(options).exec(create_slot(facts.slot_name, source_version_));
+        log_.info("slot_created", {{"slot", facts.slot_name}});
+        facts.slot = source_catalog::read_slot(source, facts.slot_name);
+        startup = check_startup(facts);
+    }
+    if (startup == Startup::go_on) return *facts.checkpoint;
+
+    Checkpoint first;
+    first.source = {
+        facts.server.system_identifier,
+        facts.server.timeline,
+        facts.server.database,
+        facts.slot_name,
+        settings_.source.publications};
+    first.slot_start = facts.slot->confirmed_flush_lsn;
+    first.last_commit_end = first.position = first.slot_start;
+    pg::write_first_checkpoint(target, settings_.pipeline, first);
+    log_.info("first_run", {{"slot_start", to_string(first.slot_start)}});
+    return first;
+}
+
+Service::Turn Service::turn() {
+    life_.beat(1h);
+    auto target = pq::Connection::open(target_options());
+    pg::ensure_metadata(target);
+    const auto holder = pg::lock_pipeline(
+        target, settings_.pipeline, settings_.target.lock_timeout.count()
+    );
+    if (!holder.empty()) {
+        throw NeedsOperator{
+            "pipeline \"" + settings_.pipeline + "\" is run by another process",
+            "It is held by " + holder + ".",
+            "Two processes never write one history. Stop that one, or wait until its server side "
+            "has noticed that it is gone."};
+    }
+    log_.info("lock_acquired", {{"pipeline", settings_.pipeline}});
+
+    auto source = pq::Connection::open(source_options());
+    const auto checkpoint = start_point(source, target);
+    PipelineTables tables{settings_, source, target, log_};
+    tables.open(checkpoint.slot_start);
+    if (!tables.pending().empty()) {
+        const auto server = source_catalog::read_server(source);
+        copy_first(source, target, tables, server.track_commit_timestamp);
+        return life_.stop_token().stop_requested() ? Turn::finished : Turn::again;
+    }
+    if (options_.until_current && !options_.until) {
+        options_.until = source_catalog::read_server(source).flush_lsn;
+    }
+    auto until = options_.until;
+    if (until) until = before_page_header(*until);
+    return stream(target, tables, until, false);
+}
+
+void Service::copy_first(
+    pq::Connection& /*source*/, pq::Connection& target, PipelineTables& tables, bool commit_times
+) {
+    for (const auto& pending : tables.pending()) {
+        initial_copy::discard_partial(target, *pending.table);
+    }
+    initial_copy::CopyOptions options;
+    options.source = source_options();
+    options.target = target_options();
+    options.pipeline = settings_.pipeline;
+    options.create_slot_command = create_snapshot_slot(
+        "pgchronicle_copy_" + std::to_string(::getpid()), source_version_
+    );
+    options.workers = settings_.copy.workers;
+    options.chunk_bytes = settings_.copy.chunk_bytes;
+    options.commit_times = commit_times;
+    initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
+    const auto seam = copy.prepare();
+    // What waits in the slot below the seam is history, and comes first.
+    stream(target, tables, seam, true);
+    if (life_.stop_token().stop_requested() || tables.copy_due()) return;
+    life_.beat(24h);
+    life_.notify_status("copying");
+    copy.run(tables.pending());
+}
+
+Service::Turn Service::stream(
+    pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam
+) {
+    const auto checkpoint = pg::read_checkpoint(target, settings_.pipeline);
+    if (!checkpoint) {
+        throw NeedsOperator{"checkpoint has disappeared", "It was there a moment ago."};
+    }
+    pg::PgHistorySink sink{target, settings_.pipeline, *checkpoint};
+
+    auto options = source_options();
+    options.replication = true;
+    auto connection = pq::Connection::open(options);
+    auto withheld = std::make_shared<std::atomic<bool>>(false);
+    connection.on_notice([withheld](std::string_view, std::string_view, std::string_view message) {
+        // PostgreSQL 18 goes on without a publication that it cannot find, and says only this.
+        if (message.find("skipped loading publication") != std::string_view::npos) *withheld = true;
+    });
+
+    SessionOptions session_options;
+    session_options.start_command = start_replication(
+        settings_.source.slot, checkpoint->position, {settings_.source.publications, tables.form()}
+    );
+    session_options.form = tables.form();
+    session_options.until = until;
+    const auto part = settings_.memory_limit_bytes / memory_parts;
+    session_options.limits = {
+        settings_.batch.max_delay,
+        settings_.batch.rows_max,
+        std::min(settings_.batch.bytes_max, part)};
+    session_options.acknowledge_interval = settings_.acknowledge.interval;
+    session_options.status_interval = std::clamp(
+        wal_sender_timeout_ms_ <= 0
+            ? status_interval_max
+            : std::chrono::milliseconds{wal_sender_timeout_ms_ / status_interval_fraction},
+        status_interval_min,
+        status_interval_max
+    );
+    session_options.receive_timeout = settings_.source.receive_timeout;
+    session_options.spool_dir = settings_.spool_dir;
+    session_options.transaction_memory_max = part;
+
+    const Session::Parts parts{
+        sink,
+        tables,
+        log_,
+        [this, withheld] {
+            life_.beat(30s);
+            if (!*withheld) return;
+            throw NeedsOperator{
+                "source sends nothing: it skipped a publication that it could not load",
+                "A change was decoded before the publication existed, or it has been dropped.",
+                "\"pgchronicle repair skip\" passes such changes and records the gap."};
+        },
+        [&target] { target.interrupt(true); }};
+    Session session{std::move(connection), *checkpoint, session_options, parts};
+    log_.info(
+        "stream_started",
+        {{"slot", settings_.source.slot},
+         {"start_lsn", to_string(checkpoint->position)},
+         {"form", tables.form() == history_writer::WireForm::binary ? "binary" : "text"}}
+    );
+    failing_since_.reset();
+    backoff_.reset();
+    if (!seam) {
+        life_.notify_ready();
+        life_.notify_status("streaming");
+    }
+    switch (session.run(life_.stop_token())) {
+    case SessionEnd::stopped: log_.info("stopping"); return Turn::finished;
+    case SessionEnd::until_reached:
+        if (!seam) log_.info("until_reached", {{"position", to_string(*until)}});
+        return Turn::finished;
+    case SessionEnd::copy_due: return Turn::again;
+    }
+    return Turn::finished;
+}
+
+}  // namespace pgchronicle::replicator::io

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/settings.hpp"
+#include "history_writer/checkpoint.hpp"
+#include "log/log.hpp"
+#include "replicator/backoff.hpp"
+#include "replicator/io/life.hpp"
+#include "replicator/io/pipeline_tables.hpp"
+
+namespace pgchronicle::replicator::io {
+
+struct RunOptions {
+    std::optional<Lsn> until;     ///< --until-lsn
+    bool until_current{false};    ///< --until-current
+};
+
+/// Exit codes. Source: DESIGN, "Commands".
+enum class ExitCode : int { done = 0, failed_check = 1, usage = 2, needs_operator = 3, gave_up = 4 };
+
+/// The `run` command: connects both sides, guards the start, copies what is missing, streams, and
+/// does it again after every failure that may pass.
+class Service {
+public:
+    Service(const config::Settings& settings, RunOptions options, Life& life, log::Logger& log);
+
+    [[nodiscard]] ExitCode run();
+
+private:
+    enum class Turn { finished, again };
+
+    Turn turn();
+    history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
+    Turn stream(
+        pq::Connection& target,
+        PipelineTables& tables,
+        std::optional<Lsn> until,
+        bool seam
+    );
+    void copy_first(
+        pq::Connection& source, pq::Connection& target, PipelineTables& tables, bool commit_times
+    );
+    [[nodiscard]] pq::ConnectOptions source_options() const;
+    [[nodiscard]] pq::ConnectOptions target_options() const;
+    [[nodiscard]] bool may_pass(const pq::Error& error);
+    std::optional<ExitCode> retry(const pq::Error& error);
+    void report(const std::string& primary, const std::string& detail, const std::string& hint);
+
+    const config::Settings& settings_;
+    RunOptions options_;
+    Life& life_;
+    log::Logger& log_;
+    Backoff backoff_;
+    std::optional<Clock::time_point> failing_since_;
+    std::int64_t wal_sender_timeout_ms_{60'000};
+    int source_version_{0};
+};
+
+}  // namespace pgchronicle::replicator::io

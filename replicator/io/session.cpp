@@ -1,0 +1,413 @@
+#include "replicator/io/session.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+#include "failpoint/failpoint.hpp"
+#include "pgoutput/decode.hpp"
+#include "replicator/stream_error.hpp"
+
+namespace pgchronicle::replicator::io {
+
+using history_writer::ChangeBatch;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// One turn reads at most this many frames, so that the server hears from us in between.
+constexpr int frames_per_turn = 4'096;
+/// The same for messages of a transaction that is being folded.
+constexpr int messages_per_turn = 16'384;
+/// While rows come thick and fast, reading in steps of this saves a wake-up for each of them.
+constexpr auto busy_pause = 1ms;
+/// How often the target is asked how far its disk has come, while something waits for it.
+constexpr auto flush_poll_interval = 50ms;
+/// An acknowledgement that moves is sent at once, but not more often than this.
+constexpr auto acknowledge_spacing = 100ms;
+/// A stop that takes longer leaves the rest to the next start; service managers wait longer.
+constexpr auto stop_patience = 8s;
+/// PostgreSQL 18 streams on in silence when a publication is gone, so it is looked for.
+constexpr auto recheck_interval = 20s;
+/// How often a server that is silent is asked to say where it is, while we wait for a position.
+constexpr auto ask_interval = 250ms;
+
+}  // namespace
+
+Session::Session(
+    pq::Connection source,
+    const history_writer::Checkpoint& checkpoint,
+    SessionOptions options,
+    Parts parts
+)
+    : options_{std::move(options)},
+      parts_{std::move(parts)},
+      timer_{context_},
+      stream_{context_.get_executor(), std::move(source), options_.start_command},
+      pipeline_{options_.form, checkpoint.position, checkpoint.last_commit_time},
+      policy_{options_.limits},
+      acks_{checkpoint.position},
+      buffer_{options_.spool_dir, options_.transaction_memory_max},
+      idle_position_{checkpoint.position},
+      handed_over_{checkpoint.position} {
+    stored_.committed = checkpoint.position;
+    const auto now = Clock::now();
+    last_status_ = last_received_ = last_asked_ = last_checkpoint_ = last_poll_ = last_recheck_ =
+        now;
+    failpoint(Failpoint::after_connect);
+}
+
+SessionEnd Session::run(std::stop_token stop) {
+    const std::stop_callback on_stop{stop, [this] {
+        boost::asio::post(context_, [this] {
+            stop_requested_ = true;
+            step();
+        });
+    }};
+    boost::asio::post(context_, [this] { step(); });
+    context_.run();
+    if (failure_) std::rethrow_exception(failure_);
+    return end_.value();
+}
+
+void Session::fail(std::exception_ptr failure) {
+    if (failure_) return;
+    failure_ = std::move(failure);
+    context_.stop();
+}
+
+void Session::step() {
+    if (failure_ || end_) return;
+    try {
+        const auto now = Clock::now();
+        parts_.beat();
+        read(now);
+        write_if_due(now);
+        poll_flushed_if_due(now);
+        recheck_if_due(now);
+        send_status_if_due(now);
+        check_alive(now);
+        finish_if_done(now);
+        if (!end_) wait(now);
+    } catch (...) {
+        fail(std::current_exception());
+    }
+}
+
+bool Session::may_read() const {
+    if (ending() || unplaced_) return false;
+    return !policy_.full(batch_state()) || writer_.idle();
+}
+
+void Session::read(TimePoint now) {
+    drained_ = false;
+    more_ = false;
+    const auto before = pipeline_.builder().rows();
+    for (int i = 0; i < frames_per_turn; ++i) {
+        if (replaying_) {
+            if (!replay()) break;
+            continue;
+        }
+        if (policy_.full(batch_state()) && writer_.idle()) hand_over(false);
+        if (!may_read()) break;
+        const auto frame = stream_.next();
+        if (frame.empty()) {
+            drained_ = true;
+            break;
+        }
+        last_received_ = now;
+        on_frame(frame);
+        more_ = i + 1 == frames_per_turn;
+    }
+    if (stream_.ended()) {
+        throw pq::Error{{"57P01", "source is shutting down", "", "", "", true}};
+    }
+    const auto after = pipeline_.builder().rows();
+    if (after > before) policy_.on_rows(after - before, now);
+}
+
+void Session::on_frame(std::span<const std::byte> bytes) {
+    const auto frame = pgoutput::decode_frame(bytes);
+    if (!frame.ok()) {
+        throw NeedsOperator{
+            "could not decode a frame of the replication stream", to_string(frame.error())};
+    }
+    if (const auto* keepalive = std::get_if<pgoutput::Keepalive>(&*frame)) {
+        on_keepalive(*keepalive);
+        return;
+    }
+    on_message(std::get_if<pgoutput::XLogData>(&*frame)->payload);
+}
+
+void Session::on_keepalive(const pgoutput::Keepalive& keepalive) {
+    if (keepalive.reply_requested) reply_due_ = true;
+    if (in_transaction_) return;  // Its position may be that of the commit we are still waiting for.
+    acks_.on_received(keepalive.wal_end);
+    idle_position_ = std::max(idle_position_, keepalive.wal_end);
+    if (options_.until && keepalive.wal_end >= *options_.until) reached_until_ = true;
+}
+
+void Session::on_message(std::span<const std::byte> payload) {
+    const auto tag = payload.empty() ? '\0' : static_cast<char>(payload.front());
+    const auto decoded_here = [&] {
+        return pgoutput::decode(payload, pgoutput::StreamContext::outside_stream);
+    };
+    if (tag == 'B') {
+        const auto message = decoded_here();
+        const auto* begin = message.ok() ? std::get_if<pgoutput::Begin>(&*message) : nullptr;
+        if (begin != nullptr && options_.until && begin->final_lsn >= *options_.until) {
+            reached_until_ = true;
+            idle_position_ = std::max(idle_position_, *options_.until);
+            acks_.on_received(*options_.until);
+            return;
+        }
+        buffer_.clear();
+        buffer_.append(payload);
+        in_transaction_ = true;
+        transaction_rows_ = 0;
+        failpoint(Failpoint::after_begin);
+        return;
+    }
+    if (!in_transaction_) {
+        if (tag == 'M') return;  // Not of a transaction, and none of our business.
+        const auto outcome = pipeline_.apply(payload);
+        if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
+        return;
+    }
+    if (tag == 'I' || tag == 'U' || tag == 'D') {
+        failpoint(Failpoint::mid_row_frame);
+        if (++transaction_rows_ > 1) failpoint(Failpoint::mid_transaction);
+    }
+    buffer_.append(payload);
+    if (tag != 'C') return;
+    const auto message = decoded_here();
+    if (!message.ok()) {
+        throw NeedsOperator{
+            "could not decode a message of the replication stream", to_string(message.error())};
+    }
+    replay_end_ = std::get_if<pgoutput::Commit>(&*message)->end_lsn;
+    pipeline_.begin(replay_end_);
+    buffer_.rewind();
+    in_transaction_ = false;
+    replaying_ = true;
+}
+
+bool Session::replay() {
+    if (unplaced_ && !place(*unplaced_)) return false;
+    for (int i = 0; i < messages_per_turn; ++i) {
+        if (policy_.overfull(batch_state())) {
+            if (!writer_.idle()) return false;
+            if (stop_requested_) return false;
+            hand_over(true);
+        }
+        const auto message = buffer_.next();
+        if (message.empty()) {
+            // The last message was a commit that is applied already.
+            replaying_ = false;
+            buffer_.clear();
+            return true;
+        }
+        const auto outcome = pipeline_.apply(message);
+        if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
+        if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
+            if (!place(*needs)) return false;
+        } else if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
+            on_transaction_done(done->end_lsn);
+            return true;
+        }
+    }
+    more_ = true;
+    return false;
+}
+
+bool Session::place(const NeedsTable& needs) {
+    if (!unplaced_) unplaced_ = needs;
+    // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
+    if (!writer_.idle()) return false;
+    if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
+        pipeline_.bind(unplaced_->relation->id, answer->table);
+        unplaced_.reset();
+        return true;
+    }
+    auto relation = unplaced_->relation;
+    auto answer = std::make_shared<TableResolver::Answer>();
+    start_job(
+        [this, relation, answer, end = replay_end_] {
+            *answer = parts_.tables.resolve(*relation, end);
+        },
+        [this, relation, answer] {
+            pipeline_.bind(relation->id, answer->table);
+            unplaced_.reset();
+        }
+    );
+    return false;
+}
+
+void Session::on_transaction_done(Lsn end_lsn) {
+    replaying_ = false;
+    buffer_.clear();
+    built_end_ = end_lsn;
+    acks_.on_received(end_lsn);
+    idle_position_ = std::max(idle_position_, end_lsn);
+    if (options_.until && end_lsn >= *options_.until) reached_until_ = true;
+    if (parts_.tables.copy_due()) leaving_for_copy_ = true;
+}
+
+BatchPolicy::State Session::batch_state() const {
+    const auto& builder = pipeline_.builder();
+    return {builder.rows(), builder.bytes(), writer_.idle(), drained_ || ending()};
+}
+
+void Session::start_job(std::function<void()> job, std::function<void()> then) {
+    writer_.start(std::move(job), [this, then = std::move(then)](std::exception_ptr failure) {
+        boost::asio::post(context_, [this, then, failure] {
+            if (failure) {
+                fail(failure);
+                return;
+            }
+            then();
+            step();
+        });
+    });
+}
+
+void Session::hand_over(bool continues) {
+    written_ = std::make_shared<ChangeBatch>(pipeline_.builder().take(continues));
+    written_->last_commit_end = continues ? Lsn{} : built_end_;
+    written_->position = std::max(handed_over_, continues ? Lsn{} : idle_position_);
+    written_->last_recorded_time = pipeline_.last_recorded_time();
+    if (!continues) handed_over_ = written_->position;
+    open_in_target_ = continues;
+    policy_.on_handed_over();
+    last_checkpoint_ = Clock::now();
+    auto stored = std::make_shared<history_writer::Stored>();
+    start_job(
+        [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
+        [this, stored] {
+            if (parts_.log.enabled(log::Level::debug)) {
+                parts_.log.debug(
+                    "batch_written",
+                    {{"transactions", written_->transactions.size()},
+                     {"rows", written_->rows},
+                     {"position", to_string(written_->position)}}
+                );
+            }
+            pipeline_.builder().recycle(std::move(*written_));
+            written_.reset();
+            note_stored(*stored);
+        }
+    );
+}
+
+void Session::note_stored(const history_writer::Stored& stored) {
+    stored_ = stored;
+    acks_.on_flushed(stored.flushed);
+}
+
+void Session::write_if_due(TimePoint now) {
+    if (!writer_.idle() || replaying_) return;
+    const auto state = batch_state();
+    auto& builder = pipeline_.builder();
+    // A transaction that has begun in the target ends there before anything else is written.
+    if (open_in_target_ || (ending() && builder.rows() > 0) || policy_.hand_over(state, now)) {
+        hand_over(false);
+        return;
+    }
+    // Nothing but progress: a transaction of excluded tables, or a keepalive's position.
+    const bool progress = builder.has_transactions() || idle_position_ > handed_over_;
+    const bool due = ending() || now - last_checkpoint_ >= options_.acknowledge_interval;
+    if (progress && builder.rows() == 0 && due) hand_over(false);
+}
+
+void Session::poll_flushed_if_due(TimePoint now) {
+    if (stored_.flushed >= stored_.committed || !writer_.idle() || open_in_target_) return;
+    if (now - last_poll_ < flush_poll_interval) return;
+    last_poll_ = now;
+    auto stored = std::make_shared<history_writer::Stored>();
+    start_job(
+        [this, stored] { *stored = parts_.sink.poll_flushed(); },
+        [this, stored] { note_stored(*stored); }
+    );
+}
+
+void Session::recheck_if_due(TimePoint now) {
+    if (!writer_.idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval) return;
+    last_recheck_ = now;
+    start_job([this] { parts_.tables.recheck(); }, [] {});
+}
+
+void Session::send_status_if_due(TimePoint now) {
+    const bool moved = acks_.flushed() > told_ && now - last_status_ >= acknowledge_spacing;
+    const bool wanted = options_.until.has_value() && drained_ && !ending();
+    const bool ask = now - last_received_ >= options_.status_interval ||
+                     (wanted && now - last_asked_ >= ask_interval);
+    if (reply_due_ || moved || now - last_status_ >= options_.status_interval ||
+        (ask && now - last_asked_ >= ask_interval)) {
+        send_status(now, ask);
+    }
+}
+
+void Session::send_status(TimePoint now, bool ask) {
+    stream_.send({acks_.received(), acks_.flushed(), acks_.flushed(), {}, ask});
+    const bool moved = acks_.flushed() > told_;
+    told_ = acks_.flushed();
+    last_status_ = now;
+    reply_due_ = false;
+    if (ask) last_asked_ = now;
+    if (moved) failpoint(Failpoint::ack_sent_not_flushed);
+}
+
+void Session::check_alive(TimePoint now) {
+    if (!drained_) {
+        last_received_ = std::max(last_received_, now - options_.status_interval);
+        return;  // We are not reading, so silence means nothing.
+    }
+    if (now - last_received_ < options_.receive_timeout) return;
+    throw pq::Error{
+        {"08006", "source has been silent for too long", "", "", "", true}};
+}
+
+void Session::finish_if_done(TimePoint now) {
+    if (stop_requested_ && !stop_at_) stop_at_ = now;
+    if (stop_at_ && now - *stop_at_ >= stop_patience && !cut_off_) {
+        cut_off_ = true;
+        parts_.on_stuck();
+        end_ = SessionEnd::stopped;
+        context_.stop();
+        return;
+    }
+    if (!ending() || !writer_.idle() || unplaced_) return;
+    if (replaying_ && !(stop_requested_ && buffer_.spilled())) return;
+    const bool abandoned = replaying_ || open_in_target_;
+    const bool stored = stored_.flushed >= idle_position_ || abandoned;
+    const bool nothing_left = pipeline_.builder().rows() == 0 || abandoned;
+    if (!stored || !nothing_left) return;
+    send_status(now, false);
+    end_ = reached_until_      ? SessionEnd::until_reached
+           : leaving_for_copy_ ? SessionEnd::copy_due
+                               : SessionEnd::stopped;
+    context_.stop();
+}
+
+void Session::wait(TimePoint now) {
+    if (more_) {
+        boost::asio::post(context_, [this] { step(); });
+        return;
+    }
+    const bool busy = drained_ && policy_.busy(now);
+    if (may_read() && !replaying_ && !busy) stream_.when_readable([this] { step(); });
+    auto until = now + std::min<Clock::duration>(options_.status_interval, 1s);
+    const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };
+    if (busy) sooner(now + busy_pause);
+    if (const auto at = policy_.deadline(); at && writer_.idle()) sooner(std::max(*at, now + 1ms));
+    if (stored_.flushed < stored_.committed && writer_.idle()) sooner(last_poll_ + flush_poll_interval);
+    if (acks_.flushed() > told_) sooner(last_status_ + acknowledge_spacing);
+    if (options_.until) sooner(now + ask_interval);
+    sooner(last_status_ + options_.status_interval);
+    timer_.expires_at(until);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) step();
+    });
+}
+
+}  // namespace pgchronicle::replicator::io

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "history_writer/checkpoint.hpp"
+#include "log/log.hpp"
+#include "replicator/ack_tracker.hpp"
+#include "replicator/batch_policy.hpp"
+#include "replicator/io/replication_stream.hpp"
+#include "replicator/io/transaction_buffer.hpp"
+#include "replicator/io/writer_thread.hpp"
+#include "replicator/stream_pipeline.hpp"
+
+namespace pgchronicle::replicator::io {
+
+struct SessionOptions {
+    std::string start_command;
+    history_writer::WireForm form{history_writer::WireForm::binary};
+    std::optional<Lsn> until;                       ///< Ends when everything up to here is stored.
+    BatchLimits limits;
+    std::chrono::milliseconds acknowledge_interval{2'000};
+    std::chrono::milliseconds status_interval{10'000};
+    std::chrono::milliseconds receive_timeout{300'000};
+    std::string spool_dir;
+    std::size_t transaction_memory_max{32U << 20U};
+};
+
+/// Where the rows of a relation go. `known` answers at once or says that it cannot; `resolve` may
+/// ask the servers and create what is missing, and runs on the writer's thread.
+class TableResolver {
+public:
+    TableResolver() = default;
+    TableResolver(const TableResolver&) = delete;
+    TableResolver& operator=(const TableResolver&) = delete;
+    virtual ~TableResolver() = default;
+
+    struct Answer {
+        std::shared_ptr<const HistoryTable> table;  ///< Null: excluded.
+    };
+    virtual std::optional<Answer> known(const pgoutput::Relation& relation) = 0;
+    virtual Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) = 0;
+    /// A table was met that must be copied first: the session ends after the transaction in hand.
+    [[nodiscard]] virtual bool copy_due() const = 0;
+    /// Looks whether the publications still are what they were; runs on the writer's thread.
+    virtual void recheck() = 0;
+};
+
+/// How a session ended without an error.
+enum class SessionEnd { stopped, until_reached, copy_due };
+
+/// One stretch of streaming over one connection to the source, from the checkpoint on. Joins the
+/// stream, the pure pipeline and the writer's thread; everything but writes happens on the thread
+/// that calls `run`.
+///
+/// Errors: pq::Error from either side, NeedsOperator, what the sink throws. Whatever happens,
+/// nothing was acknowledged that is not in the checkpoint and on the target's disk.
+class Session {
+public:
+    struct Parts {
+        history_writer::Sink& sink;
+        TableResolver& tables;
+        log::Logger& log;
+        std::function<void()> beat;        ///< Called at least every second while alive.
+        std::function<void()> on_stuck;    ///< The target does not answer and we must end: cut it off.
+    };
+
+    Session(
+        pq::Connection source,
+        const history_writer::Checkpoint& checkpoint,
+        SessionOptions options,
+        Parts parts
+    );
+
+    [[nodiscard]] SessionEnd run(std::stop_token stop);
+
+private:
+    using TimePoint = Clock::time_point;
+
+    void step();
+    void read(TimePoint now);
+    void on_frame(std::span<const std::byte> bytes);
+    void on_message(std::span<const std::byte> payload);
+    void on_keepalive(const pgoutput::Keepalive& keepalive);
+    bool replay();
+    bool place(const NeedsTable& needs);
+    void on_transaction_done(Lsn end_lsn);
+    [[nodiscard]] BatchPolicy::State batch_state() const;
+    void hand_over(bool continues);
+    void start_job(std::function<void()> job, std::function<void()> then);
+    void write_if_due(TimePoint now);
+    void poll_flushed_if_due(TimePoint now);
+    void recheck_if_due(TimePoint now);
+    void send_status_if_due(TimePoint now);
+    void send_status(TimePoint now, bool ask);
+    void note_stored(const history_writer::Stored& stored);
+    void check_alive(TimePoint now);
+    void finish_if_done(TimePoint now);
+    void wait(TimePoint now);
+    [[nodiscard]] bool ending() const { return stop_requested_ || reached_until_ || leaving_for_copy_; }
+    [[nodiscard]] bool may_read() const;
+    void fail(std::exception_ptr failure);
+
+    SessionOptions options_;
+    Parts parts_;
+    boost::asio::io_context context_;
+    boost::asio::steady_timer timer_;
+    ReplicationStream stream_;
+    StreamPipeline pipeline_;
+    BatchPolicy policy_;
+    AckTracker acks_;
+    TransactionBuffer buffer_;
+
+    // The transaction in hand.
+    bool in_transaction_{false};
+    std::uint64_t transaction_rows_{0};
+    bool replaying_{false};
+    Lsn replay_end_;
+    std::optional<NeedsTable> unplaced_;
+
+    // What is built and stored.
+    std::shared_ptr<ChangeBatch> written_;   ///< The batch in the writer's hands.
+    history_writer::Stored stored_;
+    Lsn idle_position_;                      ///< Everything of ours up to here has come.
+    Lsn built_end_;                          ///< End of the last transaction in the batch.
+    Lsn handed_over_;                        ///< Position of the last batch given to the writer.
+    bool open_in_target_{false};             ///< The writer holds a transaction that continues.
+
+    // Times.
+    TimePoint last_status_;
+    TimePoint last_received_;
+    TimePoint last_asked_;
+    TimePoint last_checkpoint_;
+    TimePoint last_poll_;
+    TimePoint last_recheck_;
+    std::optional<TimePoint> stop_at_;
+    bool drained_{false};
+    bool more_{false};
+    bool reply_due_{false};
+    Lsn told_;
+
+    // How it ends.
+    bool stop_requested_{false};
+    bool reached_until_{false};
+    bool leaving_for_copy_{false};
+    bool cut_off_{false};
+    std::exception_ptr failure_;
+    std::optional<SessionEnd> end_;
+
+    WriterThread writer_;  ///< Last: its thread ends before what it uses.
+};
+
+}  // namespace pgchronicle::replicator::io

@@ -1,0 +1,116 @@
+#include "replicator/io/transaction_buffer.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace pgchronicle::replicator::io {
+
+namespace {
+
+using Length = std::uint32_t;
+
+/// One read of the file: large enough that the system is asked rarely.
+constexpr std::size_t window_bytes = 1U << 20U;
+
+[[noreturn]] void fail(const char* what, const std::string& dir) {
+    throw std::system_error{
+        errno, std::generic_category(), std::string{what} + " in spool_dir \"" + dir + "\""};
+}
+
+}  // namespace
+
+TransactionBuffer::~TransactionBuffer() {
+    if (file_ >= 0) ::close(file_);
+}
+
+void TransactionBuffer::append(std::span<const std::byte> message) {
+    const auto length = static_cast<Length>(message.size());
+    const auto at = memory_.size();
+    memory_.resize(at + sizeof length + message.size());
+    std::memcpy(memory_.data() + at, &length, sizeof length);
+    if (!message.empty()) {
+        std::memcpy(memory_.data() + at + sizeof length, message.data(), message.size());
+    }
+    if (memory_.size() > memory_max_) spill();
+}
+
+void TransactionBuffer::spill() {
+    if (file_ < 0) {
+        file_ = ::open(spool_dir_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (file_ < 0) fail("could not create a file", spool_dir_);
+    }
+    std::size_t written = 0;
+    while (written < memory_.size()) {
+        const auto n = ::pwrite(
+            file_,
+            memory_.data() + written,
+            memory_.size() - written,
+            static_cast<off_t>(file_bytes_ + written)
+        );
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail("could not write", spool_dir_);
+        written += static_cast<std::size_t>(n);
+    }
+    file_bytes_ += memory_.size();
+    memory_.clear();
+}
+
+void TransactionBuffer::clear() {
+    memory_.clear();
+    if (file_bytes_ != 0 && ::ftruncate(file_, 0) != 0) fail("could not truncate", spool_dir_);
+    file_bytes_ = 0;
+    rewind();
+}
+
+void TransactionBuffer::rewind() {
+    memory_read_ = 0;
+    file_read_ = 0;
+    window_.clear();
+    window_read_ = 0;
+}
+
+bool TransactionBuffer::refill(std::size_t needed) {
+    window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(window_read_));
+    window_read_ = 0;
+    while (window_.size() < needed) {
+        const auto have = window_.size();
+        const auto wanted = std::min<std::uint64_t>(
+            std::max(window_bytes, needed - have), file_bytes_ - file_read_
+        );
+        if (wanted == 0) return false;
+        window_.resize(have + wanted);
+        const auto n = ::pread(file_, window_.data() + have, wanted, static_cast<off_t>(file_read_));
+        if (n <= 0 && errno != EINTR) fail("could not read", spool_dir_);
+        window_.resize(have + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+        file_read_ += static_cast<std::uint64_t>(std::max<ssize_t>(n, 0));
+    }
+    return true;
+}
+
+std::span<const std::byte> TransactionBuffer::next() {
+    Length length = 0;
+    const auto from_window = [&](std::size_t bytes) {
+        return window_.size() - window_read_ >= bytes || refill(bytes);
+    };
+    if (file_bytes_ != 0 && from_window(sizeof length)) {
+        std::memcpy(&length, window_.data() + window_read_, sizeof length);
+        if (!from_window(sizeof length + length)) fail("could not read", spool_dir_);
+        const auto message =
+            std::span<const std::byte>{window_}.subspan(window_read_ + sizeof length, length);
+        window_read_ += sizeof length + length;
+        return message;
+    }
+    if (memory_read_ == memory_.size()) return {};
+    std::memcpy(&length, memory_.data() + memory_read_, sizeof length);
+    const auto message =
+        std::span<const std::byte>{memory_}.subspan(memory_read_ + sizeof length, length);
+    memory_read_ += sizeof length + length;
+    return message;
+}
+
+}  // namespace pgchronicle::replicator::io

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pgchronicle::replicator::io {
+
+/// The messages of the transaction that is being received, kept until its commit says where it
+/// ends. Small ones stay in memory; the rest of a large one goes to an unnamed file, which the
+/// system removes with the process. Throws std::system_error when the file cannot be written.
+class TransactionBuffer {
+public:
+    TransactionBuffer(std::string spool_dir, std::size_t memory_max)
+        : spool_dir_{std::move(spool_dir)}, memory_max_{memory_max} {}
+    ~TransactionBuffer();
+    TransactionBuffer(const TransactionBuffer&) = delete;
+    TransactionBuffer& operator=(const TransactionBuffer&) = delete;
+
+    void append(std::span<const std::byte> message);
+    void clear();
+
+    /// Messages in order: valid until the next call; empty at the end. Starts at the first one
+    /// after `rewind`. Nothing may be appended while reading.
+    void rewind();
+    [[nodiscard]] std::span<const std::byte> next();
+
+    [[nodiscard]] bool spilled() const { return file_bytes_ != 0; }
+    [[nodiscard]] std::uint64_t bytes() const { return file_bytes_ + memory_.size(); }
+
+private:
+    void spill();
+    bool refill(std::size_t needed);
+
+    std::string spool_dir_;
+    std::size_t memory_max_;
+    std::vector<std::byte> memory_;   ///< Length (4 bytes, native) and message, repeated.
+    std::size_t memory_read_{0};
+    int file_{-1};
+    std::uint64_t file_bytes_{0};
+    std::uint64_t file_read_{0};
+    std::vector<std::byte> window_;   ///< Part of the file that is being read.
+    std::size_t window_read_{0};
+};
+
+}  // namespace pgchronicle::replicator::io

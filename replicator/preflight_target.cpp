@@ -1,0 +1,265 @@
+#include "pq/quoting.hpp"
+#include "replicator/preflight_rules.hpp"
+
+#include <algorithm>
+#include <set>
+
+// The target: server, rights, what is already there, and whether the checkpoint fits the source.
+
+namespace pgchronicle::replicator {
+namespace {
+
+using Problems = std::vector<Problem>;
+
+constexpr const char* metadata_schema = "pgchronicle";
+
+void add(Problems& problems, Problem problem) {
+    problem.where = Side::target;
+    problems.push_back(std::move(problem));
+}
+
+void judge_target_server(const TargetFacts& target, Problems& problems) {
+    if (target.version < server_version_min) {
+        add(problems,
+            {
+                .what = "target server is older than PostgreSQL 14",
+                .detail = "Its version number is " + std::to_string(target.version) + ".",
+                .hint = "Upgrade the target; 14 to 18 are supported.",
+            });
+    }
+    if (target.in_recovery) {
+        add(problems,
+            {
+                .what = "target server is in recovery",
+                .detail = "A standby cannot be written to.",
+                .hint = "Connect to the primary: \"target_session_attrs=read-write\" in the DSN "
+                        "finds it among several hosts.",
+                .mending_sql = "SELECT pg_promote();  -- only if it is to be the primary",
+            });
+    } else if (target.read_only) {
+        add(problems,
+            {
+                .what = "sessions of the target are read-only by default",
+                .hint = "The setting may stand at the database, the role or the server.",
+                .mending_sql = "ALTER ROLE " + pq::quote_identifier(target.role) + " IN DATABASE " +
+                               pq::quote_identifier(target.database) +
+                               " SET default_transaction_read_only = off;",
+            });
+    }
+}
+
+void judge_rights(const TargetFacts& target, Problems& problems) {
+    const std::string role = pq::quote_identifier(target.role);
+    const std::string database = pq::quote_identifier(target.database);
+    std::vector<std::string> missing;
+    for (const auto& [name, rights] : target.schemas) {
+        if (!rights.exists) {
+            missing.push_back(shown(name));
+        } else if (!rights.create || !rights.usage) {
+            add(problems,
+                {
+                    .what = "role " + shown(target.role) + " may not create tables in schema " +
+                            shown(name) + " of the target",
+                    .detail = name == metadata_schema
+                                  ? "It holds the checkpoint and what else pgchronicle knows."
+                                  : "History tables are created there.",
+                    .mending_sql = "GRANT USAGE, CREATE ON SCHEMA " + pq::quote_identifier(name) +
+                                   " TO " + role + ";",
+                });
+        }
+    }
+    if (!missing.empty() && !target.create_in_database) {
+        add(problems,
+            {
+                .what = "role " + shown(target.role) + " may not create schemas in the target",
+                .detail = "Schema " + shown_list(missing) + " must be created in database " +
+                          shown(target.database) + ".",
+                .mending_sql = "GRANT CREATE ON DATABASE " + database + " TO " + role + ";",
+            });
+    }
+    if (!target.temporary_tables) {
+        add(problems,
+            {
+                .what =
+                    "role " + shown(target.role) + " may not create temporary tables in the target",
+                .detail = "Rows that the target completes are staged in them.",
+                .mending_sql = "GRANT TEMPORARY ON DATABASE " + database + " TO " + role + ";",
+            });
+    }
+}
+
+bool has_own_columns(const TargetRelation& relation, const config::HistoryColumnNames& names) {
+    const auto has = [&](const std::string& name) {
+        return std::ranges::find(relation.columns, name) != relation.columns.end();
+    };
+    return has(names.valid_from) && has(names.valid_to) && has(names.is_current) &&
+           has(names.operation_type) && has(names.lsn_from) && has(names.lsn_to) &&
+           has(names.change_seq);
+}
+
+void judge_relation(
+    const Facts& facts,
+    const history_writer::HistoryTable& table,
+    const TargetRelation& relation,
+    Problems& problems
+) {
+    const std::string name = shown(table.target_schema, table.target_table);
+    const std::string quoted = pq::quote_qualified(table.target_schema, table.target_table);
+    const std::string role = pq::quote_identifier(facts.target->role);
+    const bool is_table = relation.kind == 'r' || relation.kind == 'p';
+    if (!is_table || !has_own_columns(relation, table.names)) {
+        add(problems,
+            {
+                .what = "relation " + name + " of the target is not a history table",
+                .detail = "The history of " + shown(table.source_schema, table.source_table) +
+                          " would go there, but it " +
+                          (is_table ? "lacks the history's columns." : "is not a table."),
+                .hint = "Rename it, or choose another target.schema or target.table_suffix.",
+                .mending_sql =
+                    std::string{is_table ? "ALTER TABLE " : "ALTER VIEW "} + quoted +
+                    " RENAME TO " +
+                    pq::quote_identifier(history_writer::shortened(table.target_table + "_old")) +
+                    ";",
+            });
+        return;
+    }
+    const bool same_table = relation.source_schema == table.source_schema &&
+                            relation.source_table == table.source_table;
+    if (!relation.pipeline.empty() &&
+        (relation.pipeline != facts.settings.pipeline || !same_table)) {
+        add(problems,
+            {
+                .what = "history table " + name + " belongs to another source table",
+                .detail = "Pipeline " + shown(relation.pipeline) + " keeps the history of " +
+                          shown(relation.source_schema, relation.source_table) + " there.",
+                .hint = "Two pipelines never write one history table: choose another "
+                        "target.schema or target.table_suffix.",
+            });
+    }
+    if (!relation.writable) {
+        add(problems,
+            {
+                .what =
+                    "role " + shown(facts.target->role) + " may not write history table " + name,
+                .mending_sql = "GRANT SELECT, INSERT, UPDATE ON " + quoted + " TO " + role + ";",
+            });
+    } else if (!relation.owned) {
+        add(problems,
+            {
+                .severity = Severity::warning,
+                .what = "role " + shown(facts.target->role) + " does not own history table " + name,
+                .detail = "It cannot be given the columns that the source table gains.",
+                .mending_sql = "ALTER TABLE " + quoted + " OWNER TO " + role + ";",
+            });
+    }
+}
+
+/// A history that is published would be kept a history of, and that history again.
+void judge_feedback(const Facts& facts, Problems& problems) {
+    if (!facts.source) return;
+    const bool same = facts.source->server.system_identifier == facts.target->system_identifier &&
+                      facts.source->server.database == facts.target->database;
+    const bool all_tables = std::ranges::any_of(
+        facts.source->publications, [](const auto& publication) { return publication.all_tables; }
+    );
+    if (!same || !all_tables) return;
+    const std::string& schema = facts.settings.target.schema;
+    for (const auto& table : planned_tables(facts)) {
+        if (!history_writer::wanted(table.target_schema, table.target_table, facts.settings)) {
+            continue;
+        }
+        add(problems,
+            {
+                .what = "history tables would be kept a history of themselves",
+                .detail = "Source and target are one database, its publication is FOR ALL TABLES, "
+                          "and the configuration selects " +
+                          shown(table.target_schema, table.target_table) + ", too.",
+                .hint = "Exclude the history: tables.exclude: [" + schema + ".*, pgchronicle.*].",
+            });
+        return;
+    }
+}
+
+/// The checkpoint against the source, as the start-up guard compares them.
+void judge_checkpoint(const Facts& facts, Problems& problems) {
+    const auto& checkpoint = facts.target->checkpoint;
+    if (!checkpoint) {
+        if (facts.target->history_empty) return;
+        add(problems,
+            {
+                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
+                        " is missing, but its history is not empty",
+                .detail = "Where the history ends cannot be known.",
+                .hint = "Restore the row of pgchronicle.checkpoint from a backup, or move the "
+                        "history tables aside and begin anew.",
+            });
+        return;
+    }
+    if (!facts.source) return;
+    const auto& server = facts.source->server;
+    const auto& stored = checkpoint->source;
+    if (stored.system_identifier != server.system_identifier ||
+        stored.database != server.database || stored.slot != facts.settings.source.slot) {
+        add(problems,
+            {
+                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
+                        " is of another source",
+                .detail = "It is of system " + stored.system_identifier + ", database " +
+                          shown(stored.database) + ", slot " + shown(stored.slot) +
+                          "; the source is system " + server.system_identifier + ", database " +
+                          shown(server.database) + ", slot " + shown(facts.settings.source.slot) +
+                          ".",
+                .hint = "Connect to the right source, or give this one a pipeline name of its own.",
+            });
+        return;
+    }
+    const auto& slot = facts.source->slot;
+    if (slot && slot->confirmed_flush_lsn > checkpoint->position) {
+        add(problems,
+            {
+                .what = "slot " + shown(slot->name) + " is ahead of the target",
+                .detail = "The slot was acknowledged up to " +
+                          to_string(slot->confirmed_flush_lsn) + ", the target is complete up to " +
+                          to_string(checkpoint->position) +
+                          ". Somebody else read the slot, or the target was set back.",
+                .hint =
+                    "What lies between cannot be streamed any more. \"pgchronicle repair skip\" "
+                    "records it as a gap.",
+            });
+    }
+    if (!server.in_recovery && checkpoint->position > server.flush_lsn) {
+        add(problems,
+            {
+                .what = "target is ahead of the source",
+                .detail = "The target is complete up to " + to_string(checkpoint->position) +
+                          ", the source has written up to " + to_string(server.flush_lsn) +
+                          ". The source was set back, or is another one.",
+            });
+    }
+}
+
+}  // namespace
+
+void judge_target(const Facts& facts, Problems& problems) {
+    const auto& target = *facts.target;
+    judge_target_server(target, problems);
+    judge_rights(target, problems);
+    for (const auto& table : planned_tables(facts)) {
+        const auto found = target.relations.find({table.target_schema, table.target_table});
+        if (found != target.relations.end()) {
+            judge_relation(facts, table, found->second, problems);
+        }
+    }
+    judge_feedback(facts, problems);
+    judge_checkpoint(facts, problems);
+    if (!target.lock_holder.empty()) {
+        add(problems,
+            {
+                .severity = Severity::note,
+                .what = "pipeline " + shown(facts.settings.pipeline) + " is being written",
+                .detail = "Its lock is held by " + target.lock_holder + ".",
+            });
+    }
+}
+
+}  // namespace pgchronicle::replicator

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "history_writer/history_table.hpp"
+#include "pgoutput/lsn.hpp"
+
+// Text of the replication commands. Source: manual, protocol-replication.
+
+namespace pgchronicle::replicator {
+
+struct StreamOptions {
+    std::vector<std::string> publications;
+    history_writer::WireForm form{history_writer::WireForm::binary};
+};
+
+/// START_REPLICATION SLOT ... LOGICAL from `start`.
+[[nodiscard]] std::string start_replication(
+    const std::string& slot, pgoutput::Lsn start, const StreamOptions& options
+);
+
+/// CREATE_REPLICATION_SLOT for good, without a snapshot. `failover` where the server has it (17).
+[[nodiscard]] std::string create_slot(const std::string& slot, int server_version);
+
+/// CREATE_REPLICATION_SLOT of a temporary slot that exports the snapshot of its starting point.
+[[nodiscard]] std::string create_snapshot_slot(const std::string& slot, int server_version);
+
+}  // namespace pgchronicle::replicator

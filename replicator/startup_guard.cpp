@@ -1,0 +1,134 @@
+#include "replicator/startup_guard.hpp"
+
+#include <algorithm>
+
+#include "replicator/stream_error.hpp"
+
+namespace pgchronicle::replicator {
+
+using pgoutput::to_string;
+
+namespace {
+
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
+
+void check_identity(const StartupFacts& facts) {
+    const auto& stored = facts.checkpoint->source;
+    std::string differences;
+    const auto compare = [&](const char* what, const std::string& then, const std::string& now) {
+        if (then == now) return;
+        differences += std::string{differences.empty() ? "" : " "} + "The checkpoint's " + what +
+                       " is " + then + ", the source's is " + now + ".";
+    };
+    compare("system identifier", stored.system_identifier, facts.server.system_identifier);
+    compare("database", quoted(stored.database), quoted(facts.server.database));
+    compare("slot", quoted(stored.slot), quoted(facts.slot_name));
+    compare(
+        "timeline", std::to_string(stored.timeline), std::to_string(facts.server.timeline)
+    );
+    if (differences.empty()) return;
+    throw NeedsOperator{
+        "checkpoint of pipeline " + quoted(facts.pipeline) + " belongs to another source",
+        differences,
+        "Connect to the source that the history came from, or give this one a pipeline of its own."};
+}
+
+void check_slot(const StartupFacts& facts) {
+    const auto& slot = *facts.slot;
+    if (slot.plugin != "pgoutput") {
+        throw NeedsOperator{
+            "replication slot " + quoted(slot.name) + " cannot be read",
+            "Its plugin is " + quoted(slot.plugin) + ", and pgoutput is needed.",
+            "Name a logical slot with the plugin pgoutput."};
+    }
+    if (slot.database != facts.server.database) {
+        throw NeedsOperator{
+            "replication slot " + quoted(slot.name) + " belongs to another database",
+            "It is of database " + quoted(slot.database) + ", connected is " +
+                quoted(facts.server.database) + ".",
+            "Connect to that database, or name a slot of this one."};
+    }
+    if (slot.wal_status == "lost" || !slot.invalidation_reason.empty()) {
+        throw NeedsOperator{
+            "replication slot " + quoted(slot.name) + " is lost",
+            "The source has removed WAL that it needs" +
+                (slot.invalidation_reason.empty() ? std::string{"."}
+                                                  : " (" + slot.invalidation_reason + ")."),
+            "Changes since the checkpoint cannot be read any more."};
+    }
+}
+
+void check_publications(const StartupFacts& facts) {
+    for (const auto& name : facts.publication_names) {
+        const auto found =
+            std::find_if(facts.publications.begin(), facts.publications.end(), [&](const auto& p) {
+                return p.name == name;
+            });
+        if (found == facts.publications.end()) {
+            throw NeedsOperator{
+                "publication " + quoted(name) + " does not exist",
+                "Without it the source sends nothing, or stops the stream.",
+                "Create it on the source, or correct source.publication."};
+        }
+        if (!found->inserts || !found->updates || !found->deletes || !found->truncates) {
+            throw NeedsOperator{
+                "publication " + quoted(name) + " does not publish every operation",
+                "Changes that it leaves out would be missing in the history.",
+                "ALTER PUBLICATION " + quoted(name) +
+                    " SET (publish = 'insert, update, delete, truncate');"};
+        }
+    }
+}
+
+void check_positions(const StartupFacts& facts) {
+    const auto position = facts.checkpoint->position;
+    const auto confirmed = facts.slot->confirmed_flush_lsn;
+    if (confirmed > position) {
+        throw NeedsOperator{
+            "slot is ahead of the checkpoint: changes between them would be missing",
+            "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
+                to_string(position) + ", slot " + quoted(facts.slot->name) +
+                " has confirmed " + to_string(confirmed) + ".",
+            "The target was set back, or somebody else read the slot. If the range may be lost, "
+            "\"pgchronicle repair skip\" passes it and records the gap."};
+    }
+    if (position > facts.server.flush_lsn) {
+        throw NeedsOperator{
+            "checkpoint is ahead of the source: changes would be withheld",
+            "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
+                to_string(position) + ", the source has written up to " +
+                to_string(facts.server.flush_lsn) + ".",
+            "The source was set back, or this is not the one that the history came from."};
+    }
+}
+
+}  // namespace
+
+Startup check_startup(const StartupFacts& facts) {
+    if (facts.checkpoint) check_identity(facts);
+    check_publications(facts);
+    if (!facts.checkpoint && !facts.history_empty) {
+        throw NeedsOperator{
+            "checkpoint of pipeline " + quoted(facts.pipeline) + " is missing beside its history",
+            "The history tables hold rows, and pgchronicle.checkpoint does not say up to where.",
+            "Restore the row, or move the history aside to start anew."};
+    }
+    if (!facts.slot) {
+        if (!facts.checkpoint && facts.may_create_slot) return Startup::create_slot;
+        throw NeedsOperator{
+            "replication slot " + quoted(facts.slot_name) + " does not exist",
+            facts.checkpoint ? "The checkpoint is at " + to_string(facts.checkpoint->position) +
+                                   "; a new slot would begin after it and miss what lies between."
+                             : "The source has no slot of that name.",
+            facts.checkpoint
+                ? "Restore the slot."
+                : "SELECT pg_create_logical_replication_slot('" + facts.slot_name +
+                      "', 'pgoutput'); or set source.create_slot: if_missing."};
+    }
+    check_slot(facts);
+    if (!facts.checkpoint) return Startup::first_run;
+    check_positions(facts);
+    return Startup::go_on;
+}
+
+}  // namespace pgchronicle::replicator
