@@ -1,0 +1,74 @@
+# `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench build format lint test-unit test-integration \
+        start configure status logs analytics query-views api-docs stop restart clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##/ {printf "\n%s\n", substr($$0, 4)} \
+	    /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## See it work
+demo: ## install what is missing, build, and show the history of live traffic (then stop)
+	@scripts/demo
+
+## Develop
+build: ## build the release binary: build/release/pgchronicle
+	@scripts/install-deps --run-only
+	cmake --preset release
+	cmake --build build/release
+
+test: ## everything: build dev and asan, format, lint, unit and integration tests
+	@scripts/test
+
+test-unit: ## the unit tests of the dev build
+	@scripts/test unit
+
+test-integration: ## the integration tests of the dev build, on servers they start themselves
+	@scripts/test integration
+
+bench: build ## measure the speed against the references (bench/README.md)
+	@scripts/install-deps
+	@bench/run
+
+format: ## format the C++ sources in place
+	@scripts/install-deps
+	@scripts/format
+
+lint: ## format check, include rules, packaging, clang-tidy (minutes)
+	@scripts/install-deps
+	@scripts/lint --tidy
+
+## The finance stack
+start: ## start source, live traffic, target and pgchronicle, and leave them running
+	@scripts/stack start
+
+configure: ## check that nothing would stop or surprise pgchronicle (pgchronicle check)
+	@scripts/stack check
+
+status: ## state, lag, tables (pgchronicle status)
+	@scripts/stack status
+
+logs: ## follow pgchronicle's log
+	@scripts/stack logs
+
+analytics: ## top customers, top products, orders by status, customers over time
+	@scripts/stack analytics
+
+query-views: ## the four views
+	@scripts/stack views
+
+api-docs: ## where the HTTP API is documented
+	@echo 'There is no HTTP API yet: it comes with a later version, with its documentation at'
+	@echo 'http://localhost:8000/docs. Until then: make query-views, make analytics, or SQL on the'
+	@echo 'target; examples/finance/README.md shows how.'
+
+stop: ## stop the stack; the target is emptied, the source is kept
+	@scripts/stack stop
+
+restart: ## start again with a fresh target
+	@scripts/stack restart
+
+clean: ## stop the stack, remove its data and the build folder
+	@scripts/stack clean
+	rm -rf build

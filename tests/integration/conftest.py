@@ -1,0 +1,97 @@
+"""Servers and scenes for the integration tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.cluster import ClusterFactory  # noqa: E402
+from support.pgchronicle import binary  # noqa: E402
+from support.scene import Scene, create_roles  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def factory():
+    """Makes clusters; all of them are gone when the session ends."""
+    made = ClusterFactory()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def source_cluster(factory):
+    """The source server that tests share, each in its own database."""
+    cluster = factory.create("source").start()
+    create_roles(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def target_cluster(factory):
+    """The target server that tests share. Its system identifier is another than the source's."""
+    cluster = factory.create("target", fresh=True).start()
+    create_roles(cluster)
+    return cluster
+
+
+@pytest.fixture
+def new_cluster(factory, request):
+    """Makes clusters of the test's own, for tests that stop or freeze a server."""
+    made = []
+
+    def make(role, fresh=False, **settings):
+        name = f"{role}{len(factory._clusters)}"
+        cluster = factory.create(name, fresh=fresh, **settings).start()
+        made.append(cluster)
+        create_roles(cluster)
+        return cluster
+
+    yield make
+    for cluster in made:
+        cluster.destroy()
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The program under test has to exist: a missing one is a failure and no skip."""
+    return binary()
+
+
+@pytest.fixture
+def make_scene(tmp_path):
+    """Makes scenes on given clusters."""
+    made = []
+
+    def make(source_cluster, target_cluster, **options):
+        scene = Scene(source_cluster, target_cluster, tmp_path / f"scene{len(made)}", **options)
+        made.append(scene)
+        return scene
+
+    yield make
+    for scene in made:
+        scene.close()
+
+
+@pytest.fixture
+def scene(make_scene, source_cluster, target_cluster, program):
+    """A scene on the shared servers."""
+    return make_scene(source_cluster, target_cluster)
+
+
+@pytest.fixture
+def bare_scene(make_scene, source_cluster, target_cluster):
+    """A scene for tests of the harness, which need no program."""
+    return make_scene(source_cluster, target_cluster)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the program said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Scene):
+                report.sections.append(("pgchronicle log", value.pipeline.whole_log()[-6000:]))

@@ -1,0 +1,119 @@
+"""The commands that look: `status`, `history`, `init`; and the log."""
+
+import json
+
+from support.pgchronicle import EXIT_DONE
+from support.scene import SOURCE_PASSWORD
+
+KEYED = "create table operations.t (id integer primary key, v text)"
+
+
+def begin(scene, ddl=KEYED):
+    scene.source.execute(ddl)
+    scene.publish()
+    return scene.start_streaming()
+
+
+def test_status_tells_state_lag_slot_tables_and_gaps(scene):
+    service = begin(scene)
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    text = scene.run("status")
+    assert text.returncode == EXIT_DONE, text.stderr
+    for word in (scene.name, scene.slot, "t_history"):
+        assert word in text.stdout
+    result = scene.run("status", "--json")
+    assert result.returncode == EXIT_DONE, result.stderr
+    told = json.loads(result.stdout)
+    flat = json.dumps(told)
+    assert scene.name in flat and scene.slot in flat and "t_history" in flat
+    assert "lag_bytes" in flat and "gap" in flat
+    assert service.stop() == EXIT_DONE
+    stopped = scene.run("status", "--json")
+    assert stopped.returncode == EXIT_DONE
+    assert json.loads(stopped.stdout) != told
+
+
+def test_status_before_the_first_run_says_so(scene):
+    scene.source.execute(KEYED)
+    scene.publish()
+    result = scene.run("status")
+    assert result.returncode == EXIT_DONE, result.stderr
+    assert result.stdout
+    json.loads(scene.run("status", "--json").stdout)
+
+
+def test_history_shows_every_version_of_one_row(scene):
+    service = begin(scene)
+    for statement in ("insert into operations.t values (1, 'first'), (2, 'other')",
+                      "update operations.t set v = 'second' where id = 1",
+                      "delete from operations.t where id = 1"):
+        scene.source.execute(statement)
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    result = scene.run("history", "operations.t", "1")
+    assert result.returncode == EXIT_DONE, result.stderr
+    for word in ("INSERT", "UPDATE", "DELETE", "first", "second"):
+        assert word in result.stdout, result.stdout
+    assert "other" not in result.stdout
+    missing = scene.run("history", "operations.t", "77")
+    assert "INSERT" not in missing.stdout
+    unknown = scene.run("history", "operations.nothing", "1")
+    assert unknown.returncode != EXIT_DONE and "nothing" in unknown.stderr
+
+
+def test_history_finds_a_row_by_a_composite_key(scene):
+    scene.source.execute("create table operations.c (a integer, b text, v text, "
+                         "primary key (b, a))")
+    service = begin(scene)
+    scene.source.execute("insert into operations.c values (1, 'x y', 'found'), (2, 'x', 'no')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    result = scene.run("history", "operations.c", "x y", "1")
+    assert result.returncode == EXIT_DONE, result.stderr
+    assert "found" in result.stdout
+
+
+def test_init_writes_a_configuration_that_check_accepts(scene):
+    scene.source.execute(KEYED)
+    scene.publish()
+    dsn = scene.pipeline.config["source"]["dsn"]
+    target = scene.pipeline.config["target"]["dsn"]
+    scene.pipeline.config_path.unlink()
+    result = scene.run("init", dsn, env={"PGPASSWORD": SOURCE_PASSWORD})
+    assert result.returncode == EXIT_DONE, result.stdout + result.stderr
+    text = scene.pipeline.config_path.read_text()
+    assert SOURCE_PASSWORD not in text
+    assert "#" in text and "cdc_publication" in text
+    # What init cannot know, an operator fills in: the target and the slot's name.
+    lines = []
+    section = None
+    for line in text.splitlines():
+        if line and not line.startswith((" ", "#")):
+            section = line.split(":")[0]
+        if section == "target" and line.strip().startswith("dsn:"):
+            line = f"  dsn: {target}"
+        if section == "source" and line.strip().startswith("slot:"):
+            line = f"  slot: {scene.slot}"
+        lines.append(line)
+    scene.pipeline.write_text("\n".join(lines) + "\n")
+    result = scene.run("check", env={"PGPASSWORD": None})
+    assert result.returncode == EXIT_DONE, result.stdout + result.stderr
+
+
+def test_init_does_not_overwrite_a_file(scene):
+    before = scene.pipeline.config_path.read_text()
+    result = scene.run("init", scene.pipeline.config["source"]["dsn"],
+                       env={"PGPASSWORD": SOURCE_PASSWORD})
+    assert result.returncode != EXIT_DONE
+    assert scene.pipeline.config_path.read_text() == before
+
+
+def test_log_lines_cannot_be_forged_by_names(scene):
+    scene.source.execute('create table operations."a\n2026-01-01T00:00:00.000Z info stopped x=" '
+                         "(id integer primary key)")
+    service = begin(scene)
+    scene.catch_up(service)
+    assert not service.events("stopped")
+    assert service.stop() == EXIT_DONE
+    assert len(service.events("stopped")) == 1

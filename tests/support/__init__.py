@@ -1,0 +1,1 @@
+"""What the integration tests stand on: servers, the program under test, and the oracles."""

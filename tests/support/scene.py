@@ -1,0 +1,135 @@
+"""A scene: one source database, one target database, one pipeline between them."""
+
+import contextlib
+import itertools
+import os
+
+from .database import Database
+from .oracle import Oracle, table_spec
+from .pgchronicle import Pipeline, catch_up, checkpoint, merge, position
+from .set_v import SetV
+
+SOURCE_USER, SOURCE_PASSWORD = "cdc_user", "canary-source-5e1f"
+TARGET_USER, TARGET_PASSWORD = "analytics_user", "canary-target-9a7c"
+PUBLICATION = "cdc_publication"
+
+_numbers = itertools.count(1)
+
+
+def create_roles(cluster):
+    """The two roles the program logs in as, with no more rights than it needs."""
+    cluster.execute(f"create role {SOURCE_USER} login replication password '{SOURCE_PASSWORD}'")
+    cluster.execute(f"create role {TARGET_USER} login password '{TARGET_PASSWORD}'")
+
+
+class Scene:
+    def __init__(self, source_cluster, target_cluster, workdir, schema="operations"):
+        number = next(_numbers)
+        self.number = number
+        self.schema = schema
+        self.source_cluster, self.target_cluster = source_cluster, target_cluster
+        self.source = Database(source_cluster, f"src_{os.getpid()}_{number}")
+        self.target = Database(target_cluster, f"tgt_{os.getpid()}_{number}", owner=TARGET_USER)
+        self.slot = f"cdc_pgoutput_{os.getpid()}_{number}"
+        self.name = f"pipeline_{number}"
+        self.pipeline = Pipeline(workdir, self._config(), env={
+            "SOURCE_PASSWORD": SOURCE_PASSWORD, "TARGET_PASSWORD": TARGET_PASSWORD})
+        self._oracles = []
+        self.add_schema(schema)
+
+    def _config(self):
+        return {
+            "source": {
+                "dsn": self.source_cluster.dsn(self.source.name, SOURCE_USER),
+                "password": "${SOURCE_PASSWORD}",
+                "slot": self.slot,
+                "publication": PUBLICATION,
+                "create_slot": "if_missing",
+            },
+            "target": {
+                "dsn": self.target_cluster.dsn(self.target.name, TARGET_USER),
+                "password": "${TARGET_PASSWORD}",
+                "schema": "analytics",
+                "table_suffix": "_history",
+            },
+            "pipeline": self.name,
+            "acknowledge": {"interval": "500ms"},  # Tests wait for idle positions.
+            "spool_dir": "/tmp",
+        }
+
+    # -- preparing ---------------------------------------------------------------------------
+
+    def add_schema(self, schema):
+        self.source.execute(
+            f"create schema {schema}; grant usage on schema {schema} to {SOURCE_USER};"
+            f"alter default privileges in schema {schema} grant select on tables to {SOURCE_USER}")
+
+    def configure(self, **changes):
+        self.pipeline.set_config(merge(self.pipeline.config, changes))
+
+    def publish(self, what="all tables"):
+        self.source.execute(f"create publication {PUBLICATION} for {what}")
+
+    def create_slot(self):
+        self.source.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')",
+                            (self.slot,))
+
+    def oracle(self, *tables):
+        """An oracle that starts now; tables are names in the scene's schema that exist already."""
+        oracle = Oracle(self.source, [(self.schema, table) for table in tables],
+                        slot=f"oracle_{os.getpid()}_{self.number}_{len(self._oracles)}")
+        self._oracles.append(oracle)
+        return oracle
+
+    def spec(self, table, schema=None, **options):
+        return table_spec(self.source, schema or self.schema, table, **options)
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(self, command, *arguments, **options):
+        return self.pipeline.run(command, *arguments, **options)
+
+    def start(self, *arguments, env=None):
+        return self.pipeline.start(*arguments, env=env)
+
+    def start_streaming(self, *arguments, env=None, timeout=60):
+        service = self.start(*arguments, env=env)
+        service.wait_event("stream_started", timeout)
+        return service
+
+    def catch_up(self, service, timeout=60):
+        return catch_up(service, self.source, self.target, self.name, timeout)
+
+    def checkpoint(self):
+        return checkpoint(self.target, self.name)
+
+    def position(self):
+        return position(self.target, self.name)
+
+    def confirmed(self):
+        return self.source.value("select confirmed_flush_lsn::text from pg_replication_slots "
+                                 "where slot_name = %s", (self.slot,))
+
+    def terminate_walsender(self):
+        """Breaks the replication connection, as a network or an administrator would."""
+        return self.source.query(
+            "select pg_terminate_backend(active_pid) from pg_replication_slots "
+            "where slot_name = %s and active_pid is not null", (self.slot,))
+
+    # -- judging -----------------------------------------------------------------------------
+
+    def set_v(self, oracle, *specs, **options):
+        return SetV(self.source, self.target, oracle, list(specs), self.name, **options)
+
+    def history(self, table, order="lsn_from, change_seq", columns="*", where="true"):
+        return self.target.query(f"select {columns} from analytics.{table}_history "
+                                 f"where {where} order by {order}")
+
+    def close(self):
+        self.pipeline.close()
+        for cluster in (self.source_cluster, self.target_cluster):
+            cluster.sigcont()
+        with contextlib.suppress(Exception):
+            self.source.drop()
+        with contextlib.suppress(Exception):
+            self.target.drop()
