@@ -11,16 +11,6 @@ constexpr std::string_view undefined_object = "42704";
 constexpr std::string_view query_canceled = "57014";
 constexpr std::string_view not_in_prerequisite_state = "55000";
 
-/// Publications as pgoutput's option lists them: identifiers with quotes, divided by commas.
-std::string name_list(std::span<const std::string> publications) {
-    std::string list;
-    for (const std::string& name : publications) {
-        if (!list.empty()) list += ',';
-        list += pq::quote_identifier(name);
-    }
-    return list;
-}
-
 /// statement_timeout for as long as it lives.
 class TimeLimit {
 public:
@@ -45,6 +35,15 @@ private:
 
 }  // namespace
 
+std::string publication_names(std::span<const std::string> publications) {
+    std::string list;
+    for (const std::string& name : publications) {
+        if (!list.empty()) list += ',';
+        list += pq::quote_identifier(name);
+    }
+    return list;
+}
+
 replicator::SlotProbe probe_slot(
     pq::Connection& source,
     const std::string& slot,
@@ -63,7 +62,7 @@ replicator::SlotProbe probe_slot(
         source.exec(
             "SELECT count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes($1,"
             " nullif($2, '')::pg_lsn, 1, 'proto_version', '1', 'publication_names', $3)",
-            {slot, options.upto ? to_string(*options.upto) : "", name_list(publications)}
+            {slot, options.upto ? to_string(*options.upto) : "", publication_names(publications)}
         );
     } catch (const pq::Error& error) {
         if (error.connection_lost()) throw;

@@ -1,9 +1,11 @@
 #include "commands/readable_from.hpp"
 
 #include "commands/probe_slot.hpp"
+#include "source_catalog/catalog.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -55,6 +57,25 @@ private:
     std::string name_;
 };
 
+/// The end of the WAL record that `position` lies in: where the last transaction that is passed
+/// ends. Consuming changes up to a position confirms the whole record, unlike advancing to it.
+Lsn record_end(
+    pq::Connection& source,
+    const std::string& slot,
+    std::span<const std::string> publications,
+    Lsn position
+) {
+    const SlotCopy copy{source, slot, 0};
+    advance_slot(source, copy.name(), position);
+    source.exec(
+        "SELECT count(*) FROM pg_catalog.pg_logical_slot_get_binary_changes($1, $2::pg_lsn, NULL,"
+        " 'proto_version', '1', 'publication_names', $3)",
+        {copy.name(), to_string(position), publication_names(publications)}
+    );
+    const auto moved = source_catalog::read_slot(source, copy.name());
+    return moved ? std::max(position, moved->confirmed_flush_lsn) : position;
+}
+
 Lsn middle(Lsn low, Lsn high) {
     return Lsn{low.value + (high.value - low.value) / 2};
 }
@@ -96,7 +117,7 @@ Lsn readable_from(
             range.upto = position;
         }
     }
-    return range.upto;
+    return record_end(sessions.keeper, slot, publications, range.upto);
 }
 
 bool is_readable_from(

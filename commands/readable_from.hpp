@@ -21,9 +21,9 @@ struct Sessions {
     pq::Connection& prober;
 };
 
-/// The smallest LSN in `range` from which `slot` can be read for these publications, found by
-/// bisection with temporary copies of the slot; the slot itself stays where it is. Needs three
-/// free replication slots. Throws pq::Error.
+/// The smallest LSN in `range`, at the end of a record, from which `slot` can be read for these
+/// publications, found by bisection with temporary copies of the slot; the slot itself stays where
+/// it is. Needs three free replication slots. Throws pq::Error.
 [[nodiscard]] pgoutput::Lsn readable_from(
     Sessions sessions,
     const std::string& slot,

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <ostream>
+#include "pq/error.hpp"
+
+#include <iosfwd>
 #include <string>
 
 namespace pgchronicle::commands {
@@ -10,6 +12,7 @@ inline constexpr int exit_done = 0;
 inline constexpr int exit_check_failed = 1;
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_needs_operator = 3;
+inline constexpr int exit_try_again = 4;
 
 /// Why a command does not do what it was asked to, in PostgreSQL's grammar.
 struct Refusal {
@@ -20,11 +23,10 @@ struct Refusal {
 };
 
 /// Prints it as errors are printed; returns its exit code.
-inline int report(const Refusal& refusal, std::ostream& err) {
-    err << "pgchronicle: error: " << refusal.primary << '\n';
-    if (!refusal.detail.empty()) err << "DETAIL:  " << refusal.detail << '\n';
-    if (!refusal.hint.empty()) err << "HINT:  " << refusal.hint << '\n';
-    return refusal.exit_code;
-}
+int report(const Refusal& refusal, std::ostream& err);
+
+/// The same for an error that ended a command: 3 when only an operator can mend it, 4 when trying
+/// again later may help.
+int report(const pq::Error& error, std::ostream& err);
 
 }  // namespace pgchronicle::commands

@@ -252,7 +252,13 @@ int skip(
     // acknowledged below must be on the target's disk.
     record(target, settings, options, from, to);
     if (scene.slot.confirmed_flush_lsn < to) advance_slot(source, scene.slot.name, to);
-    out << fmt::format("skipped {}; recorded in pgchronicle.gap and pgchronicle.audit\n", range);
+    if (to > from) {
+        out << fmt::format(
+            "skipped {}; recorded in pgchronicle.gap and pgchronicle.audit\n", range
+        );
+    } else {
+        out << fmt::format("moved the slot to {}, as was recorded before\n", to_string(to));
+    }
     if (!is_readable_from(source, scene.slot.name, settings.source.publications, to)) {
         out << "changes made before the publication existed have come since, or are left: run this "
                "again\n";

@@ -45,7 +45,7 @@ class DocumentBuilder : public YAML::EventHandler {
 public:
     explicit DocumentBuilder(std::string file) : file_{std::move(file)} {}
 
-    [[nodiscard]] Node take() { return std::move(root_); }
+    [[nodiscard]] DocumentNode take() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (has_document_) fail(file_, line_of(mark), "file holds more than one YAML document");
@@ -54,7 +54,7 @@ public:
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-        add({Node::Kind::null, line_of(mark), {}, {}, {}});
+        add({DocumentNode::Kind::null, line_of(mark), {}, {}, {}});
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
         refuse_alias(line_of(mark));
@@ -65,7 +65,7 @@ public:
         YAML::anchor_t /*anchor*/,
         const std::string& value
     ) override {
-        add({Node::Kind::scalar, line_of(mark), value, {}, {}});
+        add({DocumentNode::Kind::scalar, line_of(mark), value, {}, {}});
     }
     void OnSequenceStart(
         const YAML::Mark& mark,
@@ -73,7 +73,7 @@ public:
         YAML::anchor_t /*anchor*/,
         YAML::EmitterStyle::value /*style*/
     ) override {
-        open_.push_back({{Node::Kind::list, line_of(mark), {}, {}, {}}, std::nullopt});
+        open_.push_back({{DocumentNode::Kind::list, line_of(mark), {}, {}, {}}, std::nullopt});
     }
     void OnSequenceEnd() override { close(); }
     void OnMapStart(
@@ -82,7 +82,7 @@ public:
         YAML::anchor_t /*anchor*/,
         YAML::EmitterStyle::value /*style*/
     ) override {
-        open_.push_back({{Node::Kind::map, line_of(mark), {}, {}, {}}, std::nullopt});
+        open_.push_back({{DocumentNode::Kind::map, line_of(mark), {}, {}, {}}, std::nullopt});
     }
     void OnMapEnd() override { close(); }
 
@@ -100,22 +100,22 @@ public:
 private:
     /// A list or map whose end has not come yet.
     struct Open {
-        Node node;
+        DocumentNode node;
         std::optional<Entry> entry;  ///< Of a map: the key whose value comes next.
     };
 
     static int line_of(const YAML::Mark& mark) { return mark.line + 1; }
 
-    void add(Node node) {
+    void add(DocumentNode node) {
         if (open_.empty()) {
             root_ = std::move(node);
             return;
         }
         auto& parent = open_.back();
-        if (parent.node.kind == Node::Kind::list) {
+        if (parent.node.kind == DocumentNode::Kind::list) {
             parent.node.items.push_back(std::move(node));
         } else if (!parent.entry) {
-            if (node.kind != Node::Kind::scalar) {
+            if (node.kind != DocumentNode::Kind::scalar) {
                 fail(file_, node.line, "a key must be a single word");
             }
             parent.entry = Entry{std::move(node.text), node.line, {}};
@@ -133,12 +133,12 @@ private:
     }
 
     std::string file_;
-    Node root_;
+    DocumentNode root_;
     std::vector<Open> open_;
     bool has_document_{false};
 };
 
-Node parse_yaml(const std::string& text, const std::string& file) {
+DocumentNode parse_yaml(const std::string& text, const std::string& file) {
     std::istringstream in{text};
     DocumentBuilder builder{file};
     try {

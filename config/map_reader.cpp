@@ -9,17 +9,17 @@ namespace pgchronicle::config {
 
 namespace {
 
-const Node empty_map{Node::Kind::map, 1, {}, {}, {}};
+const DocumentNode empty_map{DocumentNode::Kind::map, 1, {}, {}, {}};
 
-std::string describe(Node::Kind kind) {
+std::string describe(DocumentNode::Kind kind) {
     switch (kind) {
-    case Node::Kind::null:
+    case DocumentNode::Kind::null:
         return "nothing";
-    case Node::Kind::scalar:
+    case DocumentNode::Kind::scalar:
         return "a single value";
-    case Node::Kind::list:
+    case DocumentNode::Kind::list:
         return "a list";
-    case Node::Kind::map:
+    case DocumentNode::Kind::map:
         return "a mapping";
     }
     return "nothing";
@@ -86,10 +86,10 @@ void Reading::report_unknown_keys() {
     unknown.clear();
 }
 
-MapReader::MapReader(Reading& reading, const Node& map, std::string path, int line)
+MapReader::MapReader(Reading& reading, const DocumentNode& map, std::string path, int line)
     : reading_{&reading}, map_{&map}, path_{std::move(path)}, line_{line} {
-    if (map.kind == Node::Kind::null) map_ = &empty_map;
-    if (map_->kind != Node::Kind::map) {
+    if (map.kind == DocumentNode::Kind::null) map_ = &empty_map;
+    if (map_->kind != DocumentNode::Kind::map) {
         reading.report(
             line_,
             path_,
@@ -163,12 +163,13 @@ MapReader MapReader::section(std::string_view key) {
     return absent;
 }
 
-std::optional<Scalar> MapReader::scalar_of(const Node& node, int line, const std::string& path) {
-    if (node.kind == Node::Kind::null) {
+std::optional<Scalar>
+MapReader::scalar_of(const DocumentNode& node, int line, const std::string& path) {
+    if (node.kind == DocumentNode::Kind::null) {
         reading_->report(line, path, "key has no value");
         return std::nullopt;
     }
-    if (node.kind != Node::Kind::scalar) {
+    if (node.kind != DocumentNode::Kind::scalar) {
         reading_->report(line, path, "expected a single value, found " + describe(node.kind));
         return std::nullopt;
     }
@@ -259,12 +260,12 @@ void MapReader::list(std::string_view key, std::vector<std::string>& target) {
     const auto* const entry = take(key);
     if (entry == nullptr) return;
     std::vector<std::string> values;
-    const auto add = [&](const Node& item, int line, const std::string& path) {
+    const auto add = [&](const DocumentNode& item, int line, const std::string& path) {
         auto given = scalar_of(item, line, path);
         if (given && given->text.empty()) reading_->report(line, path, "value must not be empty");
         if (given) values.push_back(std::move(given->text));
     };
-    if (entry->value.kind != Node::Kind::list) {
+    if (entry->value.kind != DocumentNode::Kind::list) {
         add(entry->value, entry->line, path_of(key));
     }
     std::size_t index = 0;

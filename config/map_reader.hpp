@@ -63,7 +63,7 @@ struct Scalar {
 class MapReader {
 public:
     /// Reads `map` if it is one; nothing at all counts as an empty map.
-    MapReader(Reading& reading, const Node& map, std::string path, int line);
+    MapReader(Reading& reading, const DocumentNode& map, std::string path, int line);
 
     /// The map under `key`; an empty one when the key is absent.
     [[nodiscard]] MapReader section(std::string_view key);
@@ -127,12 +127,12 @@ private:
     [[nodiscard]] const Entry* take(std::string_view key);
     [[nodiscard]] const Entry* find(std::string_view key) const;
     [[nodiscard]] std::optional<Scalar>
-    scalar_of(const Node& node, int line, const std::string& path);
+    scalar_of(const DocumentNode& node, int line, const std::string& path);
     void
     refuse_word(std::string_view key, const Scalar& given, std::span<const std::string> allowed);
 
     Reading* reading_;
-    const Node* map_;
+    const DocumentNode* map_;
     std::string path_;
     int line_;
     bool wrong_{false};  ///< Not a map, which was said; do not add that its keys are missing.

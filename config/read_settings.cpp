@@ -209,7 +209,7 @@ void read_log(MapReader map, Log& log) {
 
 }  // namespace
 
-Settings read_settings(const Node& document, Reading& reading) {
+Settings read_settings(const DocumentNode& document, Reading& reading) {
     Settings settings;
     settings.file = reading.file;
     MapReader map{reading, document, "", 1};

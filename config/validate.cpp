@@ -209,7 +209,8 @@ void check_renames(
     std::set<std::string> ours;
     for (const auto& column : columns_of(names)) ours.insert(column.second);
     for (const auto& [from, to] : table.rename) {
-        const auto path = key + ".rename." + from;
+        auto path = key;
+        path.append(".rename.").append(from);
         findings.name(path, to);
         if (ours.contains(to)) findings.add(path, quoted(to) + " is a column of pgchronicle's own");
         if (!taken.insert(to).second) {

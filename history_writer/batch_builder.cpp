@@ -305,8 +305,54 @@ BatchBuilder::Outcome BatchBuilder::update(
     const auto base = end_open(slot, state, new_values_, false);
     if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
     state.seen = true;
-    state.open_version = append_version(slot, {new_values_, *base, Operation::update, change_seq});
+    return replace(slot, state, {new_values_, *base, Operation::update, change_seq}, false);
+}
+
+BatchBuilder::Outcome BatchBuilder::replace(
+    Slot& slot, KeyState& state, const Draft& draft, bool full
+) {
+    TableChanges& changes = *slot.changes;
+    state.open_version = append_version(slot, draft);
+    // Under FULL it is known already that a kept column changed.
+    const bool may_say_nothing = !full && slot.table->kept.size() != slot.table->columns.size();
+    if (!may_say_nothing) return std::nullopt;
+    if (draft.base.close != no_index) {
+        changes.closes[draft.base.close].unless_same_as = state.open_version;
+    } else if (drop_if_same(changes, draft.base.version)) {
+        changes.versions[draft.base.version].closed_by = no_index;
+        state.open_version = draft.base.version;
+    }
     return std::nullopt;
+}
+
+bool BatchBuilder::drop_if_same(TableChanges& changes, std::uint32_t before) {
+    const Version& old = changes.versions[before];
+    const Version& fresh = changes.versions.back();
+    const auto bytes_of = [&](const Bytes& bytes, std::uint64_t offset, std::size_t size) {
+        return std::span<const std::byte>{bytes}.subspan(offset, size);
+    };
+    const auto equal = [](std::span<const std::byte> a, std::span<const std::byte> b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    };
+    if (!equal(bytes_of(changes.payload, old.offset, old.size),
+               bytes_of(changes.payload, fresh.offset, fresh.size)) ||
+        (old.fill == no_index) != (fresh.fill == no_index)) {
+        return false;
+    }
+    if (fresh.fill != no_index) {
+        const auto size = (changes.table->columns.size() + 7) / 8;
+        const Fill last = changes.fills.back();
+        if (!equal(bytes_of(changes.bitmaps, changes.fills[old.fill].bitmap, size),
+                   bytes_of(changes.bitmaps, last.bitmap, size))) {
+            return false;
+        }
+        changes.bitmaps.resize(last.bitmap);
+        changes.fills.pop_back();
+    }
+    changes.payload.resize(fresh.offset);
+    changes.versions.pop_back();
+    --batch_.rows;
+    return true;
 }
 
 BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool old_complete) {
@@ -328,9 +374,9 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
     }
     if (std::equal(new_key.begin(), new_key.end(), old_copy.begin(), old_copy.end())) {
         KeyState& again = slot.keys.find_or_add(new_key);
-        again.open_version =
-            append_version(slot, {draft.values, *base, draft.operation, draft.change_seq});
-        return std::nullopt;
+        return replace(
+            slot, again, {draft.values, *base, draft.operation, draft.change_seq}, old_complete
+        );
     }
     append_tombstone(slot, old_complete, *base, Operation::rekey, draft.change_seq);
     return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});

@@ -120,7 +120,10 @@ private:
     void append_inherited(
         TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill
     );
+    /// Takes the version added last back if it says what `before` says; true then.
+    bool drop_if_same(TableChanges& changes, std::uint32_t before);
     [[nodiscard]] Outcome rekey(Slot& slot, const Draft& draft, bool old_complete);
+    [[nodiscard]] Outcome replace(Slot& slot, KeyState& state, const Draft& draft, bool full);
     [[nodiscard]] Outcome open_key(Slot& slot, const Draft& draft);
 
     WireForm form_;

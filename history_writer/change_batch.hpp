@@ -39,6 +39,7 @@ struct Version {
     std::uint32_t fill{no_index};        ///< Index into `fills`: some columns are not known here.
     std::uint32_t previous_open{no_index};  ///< Without a key: the identical row opened before.
     Operation operation{Operation::insert};
+    bool dropped{false};                 ///< Found to say what the version before it says.
 };
 
 /// A version that is open in the target and ends in this batch. Its key columns stand at `offset`
@@ -47,9 +48,12 @@ struct Version {
 struct Close {
     std::uint64_t offset{0};
     std::uint32_t size{0};
-    std::uint32_t closed_by{0};
+    std::uint32_t closed_by{0};          ///< no_index: nothing is to be closed after all.
     std::uint32_t nth{0};                ///< Which of several identical open rows; 0 with a key.
     std::uint32_t old_row{no_index};     ///< Index into `old_rows`: the row as the source had it.
+    /// The version that follows, where only the target can tell whether it says anything new: the
+    /// change may have been one of excluded columns alone. The sink then drops both.
+    std::uint32_t unless_same_as{no_index};
 };
 
 /// Columns of a version that only the target knows: those set in its bitmap are taken from the

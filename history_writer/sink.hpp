@@ -27,7 +27,8 @@ public:
     Sink& operator=(const Sink&) = delete;
     virtual ~Sink() = default;
 
-    virtual Stored write(const ChangeBatch& batch) = 0;
+    /// Settles in place what only the target can tell.
+    virtual Stored write(ChangeBatch& batch) = 0;
     /// How far the target's disk has come; moves `flushed` without writing anything.
     virtual Stored poll_flushed() = 0;
 };

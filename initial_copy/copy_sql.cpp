@@ -132,53 +132,55 @@ std::string merge_sql(const HistoryTable& table) {
     );
 }
 
-std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
-    const auto name = quote_identifier(table.columns[column].name);
+std::string find_resolvable_sql(const HistoryTable& table, const std::string& pipeline) {
     // What the copy holds is the value of the version that is open at the seam. It is an older
-    // version's too if nothing in between changed the column: then the open one waits for it as
-    // well.
+    // version's too if nothing in between changed the column: then the open one waits for it.
     return fmt::format(
-        "UPDATE {history} h SET {column} = s.{column} FROM {staging} s, pgchronicle.pending_value p"
+        "CREATE TEMP TABLE resolvable ON COMMIT DROP AS SELECT p.row_key, c.name"
+        " FROM pgchronicle.pending_value p CROSS JOIN LATERAL unnest(p.columns) AS c(name)"
+        " JOIN {} o ON o.{} = p.lsn_from AND o.{} = p.change_seq AND {} = p.row_key"
+        " WHERE o.{} IS NULL AND p.pipeline = {} AND p.target_schema = {} AND p.target_table = {}",
+        qualified_name(table),
+        quote_identifier(table.names.lsn_from),
+        quote_identifier(table.names.change_seq),
+        key_text(table, "o."),
+        quote_identifier(table.names.valid_to),
+        quote_literal(pipeline),
+        quote_literal(table.target_schema),
+        quote_literal(table.target_table)
+    );
+}
+
+std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
+    return fmt::format(
+        "UPDATE {history} h SET {column} = s.{column} FROM pgchronicle.pending_value p"
+        " JOIN pg_temp.resolvable r ON r.row_key = p.row_key AND r.name = {literal}"
+        " JOIN {staging} s ON {key_text} = p.row_key"
         " WHERE p.pipeline = $1 AND p.target_schema = {schema} AND p.target_table = {table}"
-        " AND {literal} = ANY (p.columns) AND {keys} AND p.row_key = {key_text}"
-        " AND h.{lsn} = p.lsn_from AND h.{seq} = p.change_seq"
-        " AND EXISTS (SELECT FROM {history} o JOIN pgchronicle.pending_value q"
-        " ON q.lsn_from = o.{lsn} AND q.change_seq = o.{seq} AND q.row_key = p.row_key"
-        " WHERE {open_keys} AND o.{to} IS NULL AND q.pipeline = $1"
-        " AND q.target_schema = {schema} AND q.target_table = {table}"
-        " AND {literal} = ANY (q.columns))",
+        " AND {literal} = ANY (p.columns) AND {keys}"
+        " AND h.{lsn} = p.lsn_from AND h.{seq} = p.change_seq",
         fmt::arg("history", qualified_name(table)),
         fmt::arg("staging", staging_name(table)),
-        fmt::arg("column", name),
+        fmt::arg("column", quote_identifier(table.columns[column].name)),
         fmt::arg("literal", quote_literal(table.columns[column].name)),
         fmt::arg("schema", quote_literal(table.target_schema)),
         fmt::arg("table", quote_literal(table.target_table)),
         fmt::arg("keys", key_equals(table, "h.", "s.")),
         fmt::arg("key_text", key_text(table, "s.")),
-        fmt::arg("open_keys", key_equals(table, "o.", "s.")),
         fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
-        fmt::arg("seq", quote_identifier(table.names.change_seq)),
-        fmt::arg("to", quote_identifier(table.names.valid_to))
+        fmt::arg("seq", quote_identifier(table.names.change_seq))
     );
 }
 
-std::string settle_pending_sql(const HistoryTable& table, std::size_t column) {
+std::string settle_pending_sql(const HistoryTable& table) {
     return fmt::format(
-        "UPDATE pgchronicle.pending_value p SET columns = pg_catalog.array_remove(p.columns, {name})"
-        " WHERE p.pipeline = $1 AND p.target_schema = {schema} AND p.target_table = {table}"
-        " AND {name} = ANY (p.columns) AND EXISTS (SELECT FROM pgchronicle.pending_value q"
-        " JOIN {history} o ON o.{lsn} = q.lsn_from AND o.{seq} = q.change_seq"
-        " WHERE q.pipeline = $1 AND q.target_schema = {schema} AND q.target_table = {table}"
-        " AND {name} = ANY (q.columns) AND q.row_key = p.row_key AND {key_text} = p.row_key"
-        " AND o.{to} IS NULL)",
-        fmt::arg("name", quote_literal(table.columns[column].name)),
-        fmt::arg("schema", quote_literal(table.target_schema)),
-        fmt::arg("table", quote_literal(table.target_table)),
-        fmt::arg("history", qualified_name(table)),
-        fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
-        fmt::arg("seq", quote_identifier(table.names.change_seq)),
-        fmt::arg("key_text", key_text(table, "o.")),
-        fmt::arg("to", quote_identifier(table.names.valid_to))
+        "UPDATE pgchronicle.pending_value p SET columns = ARRAY(SELECT c FROM unnest(p.columns) c"
+        " WHERE NOT EXISTS (SELECT FROM pg_temp.resolvable r"
+        " WHERE r.row_key = p.row_key AND r.name = c))"
+        " WHERE p.pipeline = $1 AND p.target_schema = {} AND p.target_table = {}"
+        " AND p.row_key IN (SELECT row_key FROM pg_temp.resolvable)",
+        quote_literal(table.target_schema),
+        quote_literal(table.target_table)
     );
 }
 

@@ -44,10 +44,13 @@ struct SnapshotStamp {
 
 /// Rows of the staging table that the stream has not met become history.
 [[nodiscard]] std::string merge_sql(const HistoryTable& table);
+/// Makes pg_temp.resolvable (row_key, name): values that the copy knows, for the version that is
+/// open at the seam waits for them too. Parameter: the pipeline.
+[[nodiscard]] std::string find_resolvable_sql(const HistoryTable& table, const std::string& pipeline);
 /// Gives column `column` of versions that wait for it what the copy says. Parameter: the pipeline.
 [[nodiscard]] std::string fill_pending_sql(const HistoryTable& table, std::size_t column);
-/// Takes the column off the list of those that just got it.
-[[nodiscard]] std::string settle_pending_sql(const HistoryTable& table, std::size_t column);
+/// Takes columns off the lists of those that just got them. Parameter: the pipeline.
+[[nodiscard]] std::string settle_pending_sql(const HistoryTable& table);
 /// One gap row for the values that nobody knows. Parameters: pipeline, from, to.
 [[nodiscard]] std::string unknown_values_sql(const HistoryTable& table);
 

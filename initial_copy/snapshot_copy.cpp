@@ -250,11 +250,16 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     target.exec("ANALYZE " + job.into);
     target.exec(merge_sql(table));
     if (!table.keyed) return;
-    for (std::size_t i = 0; i < table.columns.size(); ++i) {
-        if (std::find(table.key.begin(), table.key.end(), i) != table.key.end()) continue;
-        target.exec(fill_pending_sql(table, i), {&pipeline, 1});
-        target.exec(settle_pending_sql(table, i), {&pipeline, 1});
+    target.exec("ANALYZE pgchronicle.pending_value");
+    target.exec(find_resolvable_sql(table, options_.pipeline));
+    const auto names = target.exec("SELECT DISTINCT name FROM pg_temp.resolvable");
+    for (int row = 0; row < names.rows(); ++row) {
+        for (std::size_t i = 0; i < table.columns.size(); ++i) {
+            if (table.columns[i].name != names.text(row, 0)) continue;
+            target.exec(fill_pending_sql(table, i), {&pipeline, 1});
+        }
     }
+    target.exec(settle_pending_sql(table), {&pipeline, 1});
     const auto start = target.exec(
         "SELECT slot_start FROM pgchronicle.checkpoint WHERE pipeline = $1", {options_.pipeline}
     );

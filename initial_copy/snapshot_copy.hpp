@@ -51,12 +51,13 @@ public:
 
     /// The seam. Throws pq::Error (57014) with the blockers named when the snapshot cannot be had.
     pgoutput::Lsn prepare();
+    /// Sees the source's catalog as of the seam: what is copied has the shape it had there.
+    [[nodiscard]] pq::Connection& snapshot() { return sources_.front(); }
     void run(const std::vector<PendingTable>& tables);
 
 private:
     struct Job;
     struct Chunk;
-    struct Progress;
 
     void plan(const std::vector<PendingTable>& tables, pq::Connection& target);
     void work(pq::Connection& source);

@@ -128,15 +128,11 @@ void read_origin(ByteReader& in, Origin& message) {
 ReplicaIdentity read_replica_identity(ByteReader& in) {
     const auto at = in.offset();
     const auto identity = static_cast<ReplicaIdentity>(in.character());
-    switch (identity) {
-    case ReplicaIdentity::by_default:
-    case ReplicaIdentity::nothing:
-    case ReplicaIdentity::full:
-    case ReplicaIdentity::index:
-        return identity;
-    }
-    in.require(false, DecodeErrc::bad_replica_identity, at);
-    return ReplicaIdentity::by_default;
+    const bool is_known = identity == ReplicaIdentity::by_default ||
+                          identity == ReplicaIdentity::nothing ||
+                          identity == ReplicaIdentity::full || identity == ReplicaIdentity::index;
+    in.require(is_known, DecodeErrc::bad_replica_identity, at);
+    return identity;
 }
 
 Column read_column(ByteReader& in) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstddef>
-#include <span>
-
 #include "pgoutput/decode_error.hpp"
 #include "pgoutput/message.hpp"
 #include "pgoutput/result.hpp"
+
+#include <cstddef>
+#include <span>
 
 namespace pgchronicle::pgoutput {
 

@@ -1,5 +1,6 @@
 #include "pgoutput/lsn.hpp"
 
+#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -20,15 +21,15 @@ std::optional<std::uint32_t> parse_half(std::string_view text) {
 }  // namespace
 
 std::string to_string(Lsn lsn) {
-    char text[24];
+    std::array<char, 24> text{};
     std::snprintf(
-        text,
-        sizeof text,
+        text.data(),
+        text.size(),
         "%X/%X",
         static_cast<unsigned>(lsn.value >> 32U),
         static_cast<unsigned>(lsn.value & 0xFFFFFFFFU)
     );
-    return text;
+    return text.data();
 }
 
 std::optional<Lsn> parse_lsn(std::string_view text) {

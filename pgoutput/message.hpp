@@ -1,17 +1,17 @@
 #pragma once
 
+#include "pgoutput/ids.hpp"
+#include "pgoutput/lsn.hpp"
+#include "pgoutput/relation.hpp"
+#include "pgoutput/timestamp.hpp"
+#include "pgoutput/tuple.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
-
-#include "pgoutput/ids.hpp"
-#include "pgoutput/lsn.hpp"
-#include "pgoutput/relation.hpp"
-#include "pgoutput/timestamp.hpp"
-#include "pgoutput/tuple.hpp"
 
 // One struct per pgoutput message, fields in wire order. `xid` is on the wire only between Stream
 // Start and Stream Stop. Everything but Relation is a view into the payload.
@@ -21,16 +21,16 @@ namespace pgchronicle::pgoutput {
 
 /// 'B': a transaction begins; it has committed already.
 struct Begin {
-    Lsn final_lsn;            ///< Start of the commit record: Commit's commit_lsn.
+    Lsn final_lsn;  ///< Start of the commit record: Commit's commit_lsn.
     PgTimestamp commit_time;
     Xid xid{};
 };
 
 /// 'C': the transaction that began is complete.
 struct Commit {
-    std::uint8_t flags{0};    ///< Must be 0.
-    Lsn commit_lsn;           ///< Start of the commit record.
-    Lsn end_lsn;              ///< First byte after it: the position to acknowledge.
+    std::uint8_t flags{0};  ///< Must be 0.
+    Lsn commit_lsn;         ///< Start of the commit record.
+    Lsn end_lsn;            ///< First byte after it: the position to acknowledge.
     PgTimestamp commit_time;
 };
 

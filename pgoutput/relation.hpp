@@ -1,10 +1,10 @@
 #pragma once
 
+#include "pgoutput/ids.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "pgoutput/ids.hpp"
 
 namespace pgchronicle::pgoutput {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "pgoutput/relation.hpp"
+
 #include <memory>
 #include <unordered_map>
-
-#include "pgoutput/relation.hpp"
 
 namespace pgchronicle::pgoutput {
 

@@ -20,8 +20,8 @@ enum class SequenceErrc : std::uint8_t {
     unknown_relation,           ///< A row or TRUNCATE of a relation never described.
     column_count_mismatch,      ///< A tuple as wide as no row of its relation.
     old_tuple_mismatch,         ///< 'K' or no old tuple under FULL, 'O' under anything else.
-    value_not_sent,  ///< Unchanged TOAST in an old tuple, or in an insert that a row filter made.
-    key_not_sent,    ///< An update whose identity is unchanged TOAST, without the old key.
+    value_not_sent,             ///< Unchanged TOAST in an old tuple or in an insert.
+    key_not_sent,               ///< The identity is unchanged TOAST and no old key was sent.
 };
 
 /// One message that cannot stand where it stands, in the form of PostgreSQL's messages.

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "pgoutput/decode.hpp"
+#include "pgoutput/lsn.hpp"
+#include "pgoutput/timestamp.hpp"
+
 #include <array>
 #include <cstddef>
 #include <span>
 #include <variant>
-
-#include "pgoutput/decode.hpp"
-#include "pgoutput/lsn.hpp"
-#include "pgoutput/timestamp.hpp"
 
 // The CopyData frames of streaming replication.
 // Source: manual, protocol-replication, START_REPLICATION.

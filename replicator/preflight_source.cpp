@@ -116,7 +116,7 @@ void judge_capacity(const Facts& facts, Problems& problems) {
         const std::int64_t left = capacity.limit - capacity.used;
         if (needed <= left) return;
         problems.push_back({
-            .what = std::string{setting} + " of the source is exhausted",
+            .what = std::string{setting} + " of the source is too low",
             .detail = std::to_string(capacity.used) + " of " + std::to_string(capacity.limit) +
                       " are in use, and " + std::to_string(needed) + " more are needed.",
             .hint = "Restart the server afterwards, or drop what is not used any more.",
@@ -205,7 +205,7 @@ void judge_slot_kind(const Facts& facts, const source_catalog::Slot& slot, Probl
                     " if that is the database you mean, or another slot. A new one is created "
                     "while connected to " +
                     shown(database) + ".",
-            .mending_sql = create_slot_sql(slot.name + "_" + database),
+            .mending_sql = create_slot_sql(slot.name + "_2"),
         });
     }
 }

@@ -71,7 +71,14 @@ void PgHistorySink::begin(const ChangeBatch& batch) {
     }
 }
 
-void PgHistorySink::write_stretch(const ChangeBatch& batch, const Stretch& stretch) {
+void PgHistorySink::write_stretch(const ChangeBatch& batch, Stretch& stretch) {
+    for (const auto& changes : stretch.tables) {
+        const auto& table = *changes->table;
+        if (table.kept.size() == table.columns.size() || changes->closes.empty()) continue;
+        if (!in_transaction_) target_.exec("BEGIN");
+        in_transaction_ = true;
+        writer_of(changes->table).drop_unchanged(batch, *changes);
+    }
     target_.enter_pipeline();
     if (!in_transaction_) target_.send("BEGIN");
     for (const auto& changes : stretch.tables) {
@@ -103,9 +110,9 @@ void PgHistorySink::write_stretch(const ChangeBatch& batch, const Stretch& stret
     }
 }
 
-Stored PgHistorySink::write(const ChangeBatch& batch) {
+Stored PgHistorySink::write(ChangeBatch& batch) {
     begin(batch);
-    for (const auto& stretch : batch.stretches) {
+    for (auto& stretch : batch.stretches) {
         if (stretch.tables.empty() && stretch.truncates.empty()) continue;
         write_stretch(batch, stretch);
     }

@@ -30,7 +30,7 @@ public:
     /// `checkpoint` is the stored one, read on this connection after the pipeline's lock was taken.
     PgHistorySink(pq::Connection& target, std::string pipeline, const Checkpoint& checkpoint);
 
-    Stored write(const ChangeBatch& batch) override;
+    Stored write(ChangeBatch& batch) override;
     Stored poll_flushed() override;
 
 private:
@@ -42,7 +42,7 @@ private:
 
     TableWriter& writer_of(const std::shared_ptr<const HistoryTable>& table);
     void begin(const ChangeBatch& batch);
-    void write_stretch(const ChangeBatch& batch, const Stretch& stretch);
+    void write_stretch(const ChangeBatch& batch, Stretch& stretch);
     void commit(const ChangeBatch& batch);
     void note_flushed(pgoutput::Lsn flushed);
 

@@ -293,6 +293,30 @@ std::string fill_sql(const HistoryTable& table, const std::string& stage) {
     );
 }
 
+std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
+    const Names n{table.names};
+    std::string staged;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const auto name = quote_identifier(table.columns[i].name);
+        staged += fmt::format(
+            "{}CASE WHEN pg_catalog.get_bit(s.stage_unknown, {}) = 1 THEN b.{} ELSE s.{} END",
+            i == 0 ? "" : ", ",
+            i,
+            name,
+            name
+        );
+    }
+    return fmt::format(
+        "SELECT s.stage_nth FROM {} s CROSS JOIN LATERAL ({}) b"
+        " WHERE b.{} IS NULL AND ROW({})::text = {}::text",
+        stage,
+        newest_version(table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }),
+        n.valid_to,
+        staged,
+        row_of(table, "b.")
+    );
+}
+
 std::string pending_sql(const HistoryTable& table, const std::string& stage) {
     const Names n{table.names};
     std::string key;

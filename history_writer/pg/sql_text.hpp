@@ -43,6 +43,8 @@ namespace pgchronicle::history_writer::pg {
 /// Moves staged rows into history, taking unknown columns from the newest version of the base key.
 /// Below the seam a row without a base is kept, its unknown columns NULL.
 [[nodiscard]] std::string fill_sql(const HistoryTable& table, const std::string& stage);
+/// stage_nth of staged rows that say what the open version of their base key says.
+[[nodiscard]] std::string unchanged_sql(const HistoryTable& table, const std::string& stage);
 /// Records which columns stayed unknown. Parameter: the pipeline.
 [[nodiscard]] std::string pending_sql(const HistoryTable& table, const std::string& stage);
 /// Inserts staged old rows (closed SNAPSHOT versions) whose key has no open version.

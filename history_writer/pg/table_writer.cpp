@@ -93,8 +93,10 @@ bool TableWriter::closes_by_arrays(const TableChanges& changes) const {
 }
 
 void TableWriter::sort_closes(const TableChanges& changes) {
-    order_.resize(changes.closes.size());
-    for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;
+    order_.clear();
+    for (std::uint32_t i = 0; i < changes.closes.size(); ++i) {
+        if (changes.closes[i].closed_by != no_index) order_.push_back(i);
+    }
     // Index pages are then visited once each, in order. Byte order is near enough to the type's.
     const auto key = [&](std::uint32_t i) {
         return part(changes.keys, changes.closes[i].offset, changes.closes[i].size);
@@ -152,7 +154,11 @@ void TableWriter::send_closes(const ChangeBatch& batch, const TableChanges& chan
 }
 
 void TableWriter::check_closes(const TableChanges& changes, std::uint64_t closed) {
-    const auto expected = changes.closes.size();
+    const auto expected = static_cast<std::uint64_t>(std::count_if(
+        changes.closes.begin(),
+        changes.closes.end(),
+        [](const Close& close) { return close.closed_by != no_index; }
+    ));
     const auto met = closed + unseen_;
     unseen_ = 0;
     if (met == expected) return;
@@ -252,7 +258,7 @@ void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& c
     writer.begin(copy_sql(*table_, batch.form));
     const auto columns = table_->columns.size() + history_columns;
     for (const auto& version : changes.versions) {
-        if (version.fill != no_index) continue;
+        if (version.fill != no_index || version.dropped) continue;
         writer.begin_row(columns, part(changes.payload, version.offset, version.size));
         writer.history_fields(fields_of(batch, version));
         writer.end_row();
@@ -260,21 +266,63 @@ void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& c
     writer.end();
 }
 
+void TableWriter::stage_version(
+    CopyWriter& writer,
+    const ChangeBatch& batch,
+    const TableChanges& changes,
+    std::uint32_t version,
+    std::uint32_t close,
+    std::int32_t nth
+) {
+    const auto& row = changes.versions[version];
+    const auto columns = table_->columns.size();
+    writer.begin_row(
+        columns + history_columns + 2 + table_->key.size(), part(changes.payload, row.offset, row.size)
+    );
+    writer.history_fields(fields_of(batch, row));
+    if (row.fill == no_index) {
+        writer.bytea_field(Bytes((columns + 7) / 8));
+    } else {
+        const auto size = static_cast<std::uint32_t>((columns + 7) / 8);
+        writer.bytea_field(part(changes.bitmaps, changes.fills[row.fill].bitmap, size));
+    }
+    writer.int32_field(nth);
+    const auto& base = changes.closes[close];
+    auto rest = part(changes.keys, base.offset, base.size);
+    while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+    writer.end_row();
+}
+
+void TableWriter::drop_unchanged(const ChangeBatch& batch, TableChanges& changes) {
+    const auto doubtful = [](const Close& close) { return close.unless_same_as != no_index; };
+    if (std::none_of(changes.closes.begin(), changes.closes.end(), doubtful)) return;
+    CopyWriter writer{target_, buffer_, batch.form};
+    begin_stage(writer, batch.form);
+    for (std::uint32_t i = 0; i < changes.closes.size(); ++i) {
+        const auto& close = changes.closes[i];
+        if (!doubtful(close)) continue;
+        stage_version(
+            writer, batch, changes, close.unless_same_as, i, static_cast<std::int32_t>(i)
+        );
+    }
+    writer.end();
+    const auto same = target_.exec(unchanged_sql(*table_, stage_));
+    for (int i = 0; i < same.rows(); ++i) {
+        auto& close = changes.closes[static_cast<std::size_t>(same.int64(i, 0))];
+        auto& version = changes.versions[close.unless_same_as];
+        version.dropped = true;
+        close.closed_by = version.closed_by;  // What ends it ends the one before it.
+    }
+}
+
 void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& changes) {
     CopyWriter writer{target_, buffer_, batch.form};
     begin_stage(writer, batch.form);
-    const auto columns = table_->columns.size() + history_columns + 2 + table_->key.size();
-    const auto bitmap_bytes = static_cast<std::uint32_t>((table_->columns.size() + 7) / 8);
+    std::uint64_t staged = 0;
     for (const auto& fill : changes.fills) {
-        const auto& version = changes.versions[fill.version];
-        writer.begin_row(columns, part(changes.payload, version.offset, version.size));
-        writer.history_fields(fields_of(batch, version));
-        writer.bytea_field(part(changes.bitmaps, fill.bitmap, bitmap_bytes));
-        writer.null_field();
-        const auto& close = changes.closes[fill.close];
-        auto rest = part(changes.keys, close.offset, close.size);
-        while (!rest.empty()) writer.neutral_field(take_neutral(rest));
-        writer.end_row();
+        if (changes.versions[fill.version].dropped) continue;
+        stage_version(writer, batch, changes, fill.version, fill.close, 0);
+        ++staged;
     }
     writer.end();
     if (table_->below_seam) {
@@ -282,7 +330,7 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
         target_.exec(pending_sql(*table_, stage_), {&pipeline, 1});
     }
     const auto filled = target_.exec(fill_sql(*table_, stage_)).affected();
-    if (filled != changes.fills.size()) report_missing(changes.fills.size(), filled);
+    if (filled != staged) report_missing(staged, filled);
 }
 
 void TableWriter::truncate(const ChangeBatch& batch, const TruncateTable& truncate) {

@@ -44,6 +44,8 @@ public:
 
     /// Whether `send_closes` can take the closes of these changes.
     [[nodiscard]] bool closes_by_arrays(const TableChanges& changes) const;
+    /// Drops versions that say nothing new, together with their closes. Before anything is closed.
+    void drop_unchanged(const ChangeBatch& batch, TableChanges& changes);
     /// Puts the close statement into the connection's open pipeline.
     void send_closes(const ChangeBatch& batch, const TableChanges& changes);
     /// Compares what the close found with what it had to find.
@@ -62,6 +64,14 @@ private:
     void begin_stage(CopyWriter& writer, WireForm form);
     void build_arrays(const ChangeBatch& batch, const TableChanges& changes);
     void sort_closes(const TableChanges& changes);
+    void stage_version(
+        CopyWriter& writer,
+        const ChangeBatch& batch,
+        const TableChanges& changes,
+        std::uint32_t version,
+        std::uint32_t close,
+        std::int32_t nth
+    );
     void write_fills(const ChangeBatch& batch, const TableChanges& changes);
     [[noreturn]] void report_missing(std::uint64_t expected, std::uint64_t found);
 

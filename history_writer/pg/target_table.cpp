@@ -54,13 +54,14 @@ void check_own_columns(
     }
 }
 
-/// Adds what the table lacks; throws where a column has another type.
-std::vector<std::string> add_columns(
+/// Adds what the table lacks, and says whether that was anything; throws where a column has
+/// another type.
+bool add_columns(
     pq::Connection& target,
     const HistoryTable& table,
     const std::map<std::string, std::string>& existing
 ) {
-    std::vector<std::string> added;
+    bool added = false;
     for (const auto& column : table.columns) {
         const auto found = existing.find(column.name);
         if (found == existing.end()) {
@@ -70,7 +71,7 @@ std::vector<std::string> add_columns(
                 pq::quote_identifier(column.name),
                 column.type_sql
             ));
-            added.push_back(column.name);
+            added = true;
         } else if (found->second != column.type_sql) {
             throw TargetMismatch{
                 fmt::format(
@@ -141,13 +142,12 @@ TableState read_table_state(
         static_cast<pgoutput::RelationId>(static_cast<std::uint32_t>(row.int64(0, 1)))};
 }
 
-std::vector<std::string> ensure_history_table(
+void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,
     const HistoryTable& table,
     const FirstState& first
 ) {
-    std::vector<std::string> added;
     // A large transaction of the source may be open in the target: then this becomes part of it.
     const bool own_transaction = !target.in_transaction();
     if (own_transaction) target.exec("BEGIN");
@@ -155,15 +155,17 @@ std::vector<std::string> ensure_history_table(
         if (!schema_exists(target, table.target_schema)) {
             target.exec("CREATE SCHEMA " + pq::quote_identifier(table.target_schema));
         }
+        bool changed = false;
         const auto existing = existing_columns(target, table);
         if (existing.empty()) {
             target.exec(create_table_sql(table));
+            changed = true;
         } else {
             check_own_columns(table, existing);
             check_row_key(target, pipeline, table);
-            added = add_columns(target, table, existing);
+            changed = add_columns(target, table, existing);
         }
-        if (existing.empty() || !added.empty()) {
+        if (changed) {
             target.exec("SET LOCAL check_function_bodies = off");
             for (const auto& sql : create_readers_sql(table)) target.exec(sql);
         }
@@ -174,7 +176,6 @@ std::vector<std::string> ensure_history_table(
         if (own_transaction && target.ok()) target.exec("ROLLBACK");
         throw;
     }
-    return added;
 }
 
 void fill_constant_default(
@@ -198,6 +199,20 @@ void fill_constant_default(
         ),
         {value}
     );
+}
+
+std::vector<std::string> last_shape(
+    pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation
+) {
+    const auto rows = target.exec(
+        "SELECT c->>'name' FROM (SELECT columns FROM pgchronicle.relation_shape"
+        " WHERE pipeline = $1 AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s,"
+        " jsonb_array_elements(s.columns) WITH ORDINALITY AS e(c, i) ORDER BY i",
+        {pipeline, std::to_string(static_cast<std::uint32_t>(relation))}
+    );
+    std::vector<std::string> names;
+    for (int i = 0; i < rows.rows(); ++i) names.push_back(rows.str(i, 0));
+    return names;
 }
 
 void record_shape(

@@ -44,9 +44,9 @@ struct FirstState {
 
 /// Makes the history table, or what is missing of it: schema, table, columns that the source has
 /// gained, index (not before the first copy of an empty table), readers, and its row in
-/// table_state. One transaction. Returns the columns that were added to an existing table.
+/// table_state. One transaction, or part of the one that is open.
 /// Throws TargetMismatch when a column has another type, or the row key has changed.
-std::vector<std::string> ensure_history_table(
+void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,
     const HistoryTable& table,
@@ -60,6 +60,11 @@ void fill_constant_default(
     const HistoryTable& table,
     const std::string& column,
     const std::string& value
+);
+
+/// Column names of the shape recorded last, in order; empty when none was.
+[[nodiscard]] std::vector<std::string> last_shape(
+    pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation
 );
 
 /// Records the shape, if it differs from the last one recorded.

@@ -10,6 +10,16 @@ namespace pgchronicle::replicator::io {
 using history_writer::WireForm;
 using source_catalog::Table;
 
+namespace {
+
+std::vector<std::string> column_names(const Table& table) {
+    std::vector<std::string> names;
+    for (const auto& column : table.columns) names.push_back(column.name);
+    return names;
+}
+
+}  // namespace
+
 PipelineTables::PipelineTables(
     const config::Settings& settings,
     pq::Connection& source,
@@ -26,10 +36,24 @@ void PipelineTables::open(Lsn start) {
         if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
         const auto plan = history_writer::plan_history_table(table, settings_);
         if (!history_writer::binary_safe(table, plan)) form_ = WireForm::text;
-        entries_[table.id] = {std::move(table), std::make_shared<HistoryTable>(plan), false};
+        entries_[table.id] = {std::move(table), std::make_shared<HistoryTable>(plan), false, false};
     }
     check_names();
-    for (auto& [id, entry] : entries_) entry = make(entry.source, start_);
+    for (auto& [id, entry] : entries_) {
+        const auto state =
+            history_writer::pg::read_table_state(target_, settings_.pipeline, *entry.table);
+        if (!state.known || state.relation != id) {
+            entry = make(entry.source, start_);
+            continue;
+        }
+        // Columns follow the stream, in which they change when their time comes.
+        auto table = *entry.table;
+        table.below_seam = !state.copied;
+        entry.table = std::make_shared<HistoryTable>(std::move(table));
+        entry.pending = !state.copied;
+        entry.stale = history_writer::pg::last_shape(target_, settings_.pipeline, id) !=
+                      column_names(entry.source);
+    }
 }
 
 void PipelineTables::check_names() const {
@@ -53,21 +77,21 @@ PipelineTables::Entry PipelineTables::make(const Table& source, Lsn lsn) {
     const bool copied =
         state.known ? state.copied : settings_.snapshot == config::Snapshot::never;
     table.below_seam = !copied;
-    const auto added = history_writer::pg::ensure_history_table(
+    const auto shape = history_writer::pg::last_shape(target_, settings_.pipeline, source.id);
+    history_writer::pg::ensure_history_table(
         target_, settings_.pipeline, table, {copied, start_}
     );
-    for (const auto& name : added) {
+    for (std::size_t i = 0; i < source.columns.size(); ++i) {
+        const auto& column = source.columns[i];
+        const bool gained = !shape.empty() &&
+                            std::find(shape.begin(), shape.end(), column.name) == shape.end();
+        if (!gained || table.kept[i] < 0) continue;
+        const auto& name = table.columns[static_cast<std::size_t>(table.kept[i])].name;
         // ADD COLUMN with a constant default gives old rows a value without writing WAL.
-        const auto column = std::find_if(
-            table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; }
-        );
-        const auto from = std::find_if(
-            source.columns.begin(),
-            source.columns.end(),
-            [&](const auto& c) { return c.name == column->source_name; }
-        );
-        if (from->constant_default) {
-            history_writer::pg::fill_constant_default(target_, table, name, *from->constant_default);
+        if (column.constant_default) {
+            history_writer::pg::fill_constant_default(
+                target_, table, name, *column.constant_default
+            );
         }
         log_.info(
             "column_added",
@@ -75,7 +99,7 @@ PipelineTables::Entry PipelineTables::make(const Table& source, Lsn lsn) {
         );
     }
     history_writer::pg::record_shape(target_, settings_.pipeline, source, table, lsn);
-    return {source, std::make_shared<HistoryTable>(std::move(table)), !copied};
+    return {source, std::make_shared<HistoryTable>(std::move(table)), !copied, false};
 }
 
 std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
@@ -86,10 +110,23 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
     return tables;
 }
 
+std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
+    pq::Connection& snapshot, Lsn seam
+) {
+    std::vector<initial_copy::PendingTable> tables;
+    for (auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
+        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
+        const auto entry = make(table, seam);
+        if (entry.pending) tables.push_back({entry.source, entry.table});
+    }
+    return tables;
+}
+
 std::optional<TableResolver::Answer> PipelineTables::known(const pgoutput::Relation& relation) {
     if (!history_writer::wanted(relation.schema_name, relation.name, settings_)) return Answer{};
     const auto found = entries_.find(relation.id);
-    if (found == entries_.end() || !history_writer::matches(relation, found->second.source)) {
+    if (found == entries_.end() || found->second.stale ||
+        !history_writer::matches(relation, found->second.source)) {
         return std::nullopt;
     }
     return Answer{found->second.table};

@@ -35,6 +35,10 @@ public:
     [[nodiscard]] history_writer::WireForm form() const { return form_; }
     /// Tables whose rows have not been copied.
     [[nodiscard]] std::vector<initial_copy::PendingTable> pending() const;
+    /// The same with the shapes that the catalog had as of `snapshot`.
+    [[nodiscard]] std::vector<initial_copy::PendingTable> pending_as_of(
+        pq::Connection& snapshot, Lsn seam
+    );
 
     std::optional<Answer> known(const pgoutput::Relation& relation) override;
     Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) override;
@@ -46,6 +50,8 @@ private:
         source_catalog::Table source;
         std::shared_ptr<const HistoryTable> table;
         bool pending{false};
+        /// The catalog is ahead of what the stream has shown: the next Relation message tells.
+        bool stale{false};
     };
 
     Entry make(const source_catalog::Table& source, Lsn lsn);

@@ -89,18 +89,24 @@ pq::ConnectOptions Service::target_options() const {
         connection.connect_timeout,
         connection.tcp_user_timeout,
         // Asynchronous commits: the flushed position is followed and waited for before anything is
-        // acknowledged. Closes must be index look-ups whatever the statistics say. The server looks
-        // after a client that died while it waits, so that the lock does not outlive us for long.
+        // acknowledged. The server looks after a client that died while it waits, so that the lock
+        // does not outlive us for long.
         {{"synchronous_commit", "off"},
          {"statement_timeout", "0"},
          {"lock_timeout", "0"},
          {"idle_in_transaction_session_timeout", "0"},
          {"client_connection_check_interval", "2s"},
-         {"plan_cache_mode", "force_generic_plan"},
-         {"enable_hashjoin", "off"},
-         {"enable_mergejoin", "off"},
-         {"enable_seqscan", "off"},
          {"jit", "off"}}};
+}
+
+pq::ConnectOptions Service::writer_options() const {
+    auto options = target_options();
+    // Closes must be index look-ups whatever the statistics say.
+    for (const char* planner : {"enable_hashjoin", "enable_mergejoin", "enable_seqscan"}) {
+        options.settings.emplace_back(planner, "off");
+    }
+    options.settings.emplace_back("plan_cache_mode", "force_generic_plan");
+    return options;
 }
 
 void Service::report(
@@ -233,7 +239,7 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
 
 Service::Turn Service::turn() {
     life_.beat(1h);
-    auto target = pq::Connection::open(target_options());
+    auto target = pq::Connection::open(writer_options());
     pg::ensure_metadata(target);
     const auto holder = pg::lock_pipeline(
         target, settings_.pipeline, settings_.target.lock_timeout.count()
@@ -253,7 +259,7 @@ Service::Turn Service::turn() {
     tables.open(checkpoint.slot_start);
     if (!tables.pending().empty()) {
         const auto server = source_catalog::read_server(source);
-        copy_first(source, target, tables, server.track_commit_timestamp);
+        copy_first(target, tables, server.track_commit_timestamp);
         return life_.stop_token().stop_requested() ? Turn::finished : Turn::again;
     }
     if (options_.until_current && !options_.until) {
@@ -264,9 +270,7 @@ Service::Turn Service::turn() {
     return stream(target, tables, until, false);
 }
 
-void Service::copy_first(
-    pq::Connection& /*source*/, pq::Connection& target, PipelineTables& tables, bool commit_times
-) {
+void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times) {
     for (const auto& pending : tables.pending()) {
         initial_copy::discard_partial(target, *pending.table);
     }
@@ -287,7 +291,7 @@ void Service::copy_first(
     if (life_.stop_token().stop_requested() || tables.copy_due()) return;
     life_.beat(24h);
     life_.notify_status("copying");
-    copy.run(tables.pending());
+    copy.run(tables.pending_as_of(copy.snapshot(), seam));
 }
 
 Service::Turn Service::stream(

@@ -40,11 +40,10 @@ private:
         std::optional<Lsn> until,
         bool seam
     );
-    void copy_first(
-        pq::Connection& source, pq::Connection& target, PipelineTables& tables, bool commit_times
-    );
+    void copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times);
     [[nodiscard]] pq::ConnectOptions source_options() const;
     [[nodiscard]] pq::ConnectOptions target_options() const;
+    [[nodiscard]] pq::ConnectOptions writer_options() const;
     [[nodiscard]] bool may_pass(const pq::Error& error);
     std::optional<ExitCode> retry(const pq::Error& error);
     void report(const std::string& primary, const std::string& detail, const std::string& hint);

@@ -96,7 +96,7 @@ void Session::step() {
 
 bool Session::may_read() const {
     if (ending() || unplaced_) return false;
-    return !policy_.full(batch_state()) || writer_.idle();
+    return !policy_.full(batch_state()) || writer_idle();
 }
 
 void Session::read(TimePoint now) {
@@ -108,7 +108,7 @@ void Session::read(TimePoint now) {
             if (!replay()) break;
             continue;
         }
-        if (policy_.full(batch_state()) && writer_.idle()) hand_over(false);
+        if (policy_.full(batch_state()) && writer_idle()) hand_over(false);
         if (!may_read()) break;
         const auto frame = stream_.next();
         if (frame.empty()) {
@@ -196,7 +196,7 @@ bool Session::replay() {
     if (unplaced_ && !place(*unplaced_)) return false;
     for (int i = 0; i < messages_per_turn; ++i) {
         if (policy_.overfull(batch_state())) {
-            if (!writer_.idle()) return false;
+            if (!writer_idle()) return false;
             if (stop_requested_) return false;
             hand_over(true);
         }
@@ -223,11 +223,16 @@ bool Session::replay() {
 bool Session::place(const NeedsTable& needs) {
     if (!unplaced_) unplaced_ = needs;
     // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
-    if (!writer_.idle()) return false;
+    if (!writer_idle()) return false;
     if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
         pipeline_.bind(unplaced_->relation->id, answer->table);
         unplaced_.reset();
         return true;
+    }
+    if (pipeline_.builder().rows() > 0) {
+        // Rows of the old shape go to the target before the new one reaches it.
+        hand_over(true);
+        return false;
     }
     auto relation = unplaced_->relation;
     auto answer = std::make_shared<TableResolver::Answer>();
@@ -255,12 +260,14 @@ void Session::on_transaction_done(Lsn end_lsn) {
 
 BatchPolicy::State Session::batch_state() const {
     const auto& builder = pipeline_.builder();
-    return {builder.rows(), builder.bytes(), writer_.idle(), drained_ || ending()};
+    return {builder.rows(), builder.bytes(), writer_idle(), drained_ || ending()};
 }
 
 void Session::start_job(std::function<void()> job, std::function<void()> then) {
+    job_running_ = true;
     writer_.start(std::move(job), [this, then = std::move(then)](std::exception_ptr failure) {
         boost::asio::post(context_, [this, then, failure] {
+            job_running_ = false;
             if (failure) {
                 fail(failure);
                 return;
@@ -305,7 +312,7 @@ void Session::note_stored(const history_writer::Stored& stored) {
 }
 
 void Session::write_if_due(TimePoint now) {
-    if (!writer_.idle() || replaying_) return;
+    if (!writer_idle() || replaying_) return;
     const auto state = batch_state();
     auto& builder = pipeline_.builder();
     // A transaction that has begun in the target ends there before anything else is written.
@@ -320,7 +327,7 @@ void Session::write_if_due(TimePoint now) {
 }
 
 void Session::poll_flushed_if_due(TimePoint now) {
-    if (stored_.flushed >= stored_.committed || !writer_.idle() || open_in_target_) return;
+    if (stored_.flushed >= stored_.committed || !writer_idle() || open_in_target_) return;
     if (now - last_poll_ < flush_poll_interval) return;
     last_poll_ = now;
     auto stored = std::make_shared<history_writer::Stored>();
@@ -331,7 +338,7 @@ void Session::poll_flushed_if_due(TimePoint now) {
 }
 
 void Session::recheck_if_due(TimePoint now) {
-    if (!writer_.idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval) return;
+    if (!writer_idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval) return;
     last_recheck_ = now;
     start_job([this] { parts_.tables.recheck(); }, [] {});
 }
@@ -376,7 +383,7 @@ void Session::finish_if_done(TimePoint now) {
         context_.stop();
         return;
     }
-    if (!ending() || !writer_.idle() || unplaced_) return;
+    if (!ending() || !writer_idle() || unplaced_) return;
     if (replaying_ && !(stop_requested_ && buffer_.spilled())) return;
     const bool abandoned = replaying_ || open_in_target_;
     const bool stored = stored_.flushed >= idle_position_ || abandoned;
@@ -399,8 +406,8 @@ void Session::wait(TimePoint now) {
     auto until = now + std::min<Clock::duration>(options_.status_interval, 1s);
     const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };
     if (busy) sooner(now + busy_pause);
-    if (const auto at = policy_.deadline(); at && writer_.idle()) sooner(std::max(*at, now + 1ms));
-    if (stored_.flushed < stored_.committed && writer_.idle()) sooner(last_poll_ + flush_poll_interval);
+    if (const auto at = policy_.deadline(); at && writer_idle()) sooner(std::max(*at, now + 1ms));
+    if (stored_.flushed < stored_.committed && writer_idle()) sooner(last_poll_ + flush_poll_interval);
     if (acks_.flushed() > told_) sooner(last_status_ + acknowledge_spacing);
     if (options_.until) sooner(now + ask_interval);
     sooner(last_status_ + options_.status_interval);

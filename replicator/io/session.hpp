@@ -106,6 +106,8 @@ private:
     void wait(TimePoint now);
     [[nodiscard]] bool ending() const { return stop_requested_ || reached_until_ || leaving_for_copy_; }
     [[nodiscard]] bool may_read() const;
+    /// No job is running, and the last one's end has been dealt with here.
+    [[nodiscard]] bool writer_idle() const { return !job_running_; }
     void fail(std::exception_ptr failure);
 
     SessionOptions options_;
@@ -131,6 +133,7 @@ private:
     Lsn idle_position_;                      ///< Everything of ours up to here has come.
     Lsn built_end_;                          ///< End of the last transaction in the batch.
     Lsn handed_over_;                        ///< Position of the last batch given to the writer.
+    bool job_running_{false};
     bool open_in_target_{false};             ///< The writer holds a transaction that continues.
 
     // Times.

@@ -26,11 +26,6 @@ void WriterThread::start(std::function<void()> job, Done on_done) {
     wake_.notify_one();
 }
 
-bool WriterThread::idle() const {
-    const std::lock_guard lock{mutex_};
-    return !busy_;
-}
-
 void WriterThread::run() {
     for (;;) {
         std::function<void()> job;

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "history_writer/sink.hpp"
@@ -18,8 +17,8 @@ using history_writer::Stored;
 /// Runs one job at a time on a thread of its own, where the blocking writes to the target live.
 ///
 /// A job's end is reported by `on_done`, called on the writer's thread: post it to where it is
-/// wanted. Jobs are given one by one, when `idle()`; so at most one batch is being written while
-/// the next one is built, and memory stays bounded.
+/// wanted. The next job may be given once that call was made; so at most one batch is being
+/// written while the next one is built, and memory stays bounded.
 class WriterThread {
 public:
     /// What a job left: its exception, if it threw.
@@ -31,14 +30,13 @@ public:
     WriterThread(const WriterThread&) = delete;
     WriterThread& operator=(const WriterThread&) = delete;
 
-    /// Precondition: idle().
+    /// Precondition: the last job's end was reported.
     void start(std::function<void()> job, Done on_done);
-    [[nodiscard]] bool idle() const;
 
 private:
     void run();
 
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     std::condition_variable wake_;
     std::function<void()> job_;
     Done on_done_;

@@ -19,19 +19,19 @@ inline void require(bool holds, const char* claim) {
     std::abort();
 }
 
-/// Reads every byte of every value, so that a sanitizer sees what points outside.
+/// Reads a tuple to its end, which a checked one always allows.
 inline void walk(const pgoutput::TupleData& tuple) {
     pgoutput::TupleReader values{tuple};
     bool has_unchanged_toast = false;
-    unsigned sum = 0;
+    std::size_t size = 0;
     for (unsigned column = 0; column < tuple.column_count; ++column) {
         const auto value = values.next();
         has_unchanged_toast |= value.kind == pgoutput::ValueKind::unchanged_toast;
-        for (const auto byte : value.bytes) sum += std::to_integer<unsigned>(byte);
+        const bool has_content =
+            value.kind == pgoutput::ValueKind::text || value.kind == pgoutput::ValueKind::binary;
+        size += 1 + (has_content ? sizeof(std::uint32_t) + value.bytes.size() : 0);
     }
-    // Keeps the compiler from dropping the reads.
-    static volatile unsigned sink = 0;
-    sink = sum;
+    require(size == tuple.wire.size(), "the values of a tuple fill it");
     require(has_unchanged_toast == tuple.has_unchanged_toast, "the TOAST flag is what values say");
 }
 

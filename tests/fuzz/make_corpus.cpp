@@ -30,6 +30,46 @@ void write_seed(const std::filesystem::path& folder, std::string name, const Byt
     );
 }
 
+Bytes session_of(const std::vector<Bytes>& messages) {
+    WireWriter session;
+    session.u64(0);
+    for (const auto& message : messages) {
+        session.u16(static_cast<unsigned>(message.size())).raw(message);
+    }
+    return session.take();
+}
+
+/// Sessions that no server sends; the recorded ones are all well-formed.
+void write_broken_sessions(const std::filesystem::path& folder) {
+    using namespace pgoutput;
+    const PgTimestamp time{2};
+    const Xid xid{742};
+    const RelationId orders{16400};
+    const Row row{text("1"), text("note"), null()};
+    const Row narrow{text("1")};
+    const auto begin = encode(Begin{Lsn{100}, time, xid});
+    const auto commit = encode(Commit{0, Lsn{100}, Lsn{148}, time});
+    const auto relation = encode(RelationMessage{{}, orders_relation()});
+    const auto insert = encode(Insert{{}, orders, row.tuple()});
+    const auto too_narrow = encode(Insert{{}, orders, narrow.tuple()});
+    const auto streamed_relation = encode(RelationMessage{xid, orders_relation()});
+    const auto start = encode(StreamStart{xid, true});
+    const auto stop = encode(StreamStop{});
+    const auto abort = encode(StreamAbort{xid, xid, {}, {}});
+
+    write_seed(folder, "broken_commit_without_begin", session_of({commit}));
+    write_seed(folder, "broken_begin_in_begin", session_of({begin, begin}));
+    write_seed(folder, "broken_same_commit_twice", session_of({begin, commit, begin, commit}));
+    write_seed(folder, "broken_row_before_relation", session_of({begin, insert, commit}));
+    write_seed(folder, "broken_row_outside", session_of({begin, relation, commit, insert}));
+    write_seed(folder, "broken_narrow_row", session_of({begin, relation, too_narrow, commit}));
+    write_seed(folder, "broken_stop_without_start", session_of({stop, begin, commit}));
+    write_seed(folder, "broken_nested_start", session_of({start, start, stop}));
+    write_seed(
+        folder, "broken_aborted_stream", session_of({start, streamed_relation, stop, abort, abort})
+    );
+}
+
 void make_corpus(const std::filesystem::path& golden, const std::filesystem::path& corpus) {
     for (const auto& sample : sample_messages()) {
         const bool inside = sample.context == pgoutput::StreamContext::inside_stream;
@@ -43,13 +83,11 @@ void make_corpus(const std::filesystem::path& golden, const std::filesystem::pat
     write_seed(corpus / "frame", "keepalive", encode(keepalive));
 
     for (const auto& stream : load_golden_streams(golden)) {
-        WireWriter session;
-        session.u64(0);
-        for (const auto& message : stream.messages) {
-            session.u16(static_cast<unsigned>(message.bytes.size())).raw(message.bytes);
-        }
-        write_seed(corpus / "sequence", stream.name, session.take());
+        std::vector<Bytes> messages;
+        for (const auto& message : stream.messages) messages.push_back(message.bytes);
+        write_seed(corpus / "sequence", stream.name, session_of(messages));
     }
+    write_broken_sessions(corpus / "sequence");
 }
 
 }  // namespace

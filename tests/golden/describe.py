@@ -74,7 +74,8 @@ def describe(message, in_stream):
     if tag == "O":
         return f"ORIGIN lsn={m.lsn()} name={m.string()}"
     if tag == "R":
-        head = f"RELATION{xid} id={m.take('I')} name={m.schema()}.{m.string()} identity={m.letter()}"
+        head = f"RELATION{xid} id={m.take('I')} name={m.schema()}.{m.string()}"
+        head += f" identity={m.letter()}"
         columns = []
         for _ in range(m.take("h")):
             key = "*" if m.take("B") else ""
@@ -115,7 +116,8 @@ def describe(message, in_stream):
             f" prepare_time={m.take('q')} rollback_time={m.take('q')}"
             f" xid={m.take('I')} gid={m.string()}"
         )
-    name = {"b": "BEGIN PREPARE", "P": "PREPARE", "K": "COMMIT PREPARED", "p": "STREAM PREPARE"}[tag]
+    names = {"b": "BEGIN PREPARE", "P": "PREPARE", "K": "COMMIT PREPARED", "p": "STREAM PREPARE"}
+    name = names[tag]
     assert tag == "b" or m.take("B") == 0
     start = "commit_lsn" if tag == "K" else "prepare_lsn"
     return (

@@ -142,6 +142,34 @@ def test_rows_of_a_table_without_a_key_are_copied_and_counted(scene):
                               "order by n") == [(1, 3), (2, 1)]
 
 
+@pytest.mark.parametrize("identity", ["full", "default"])
+def test_a_table_that_changed_its_shape_while_changes_waited_is_read_right(scene, identity):
+    source = scene.source
+    source.execute("create table operations.t (id integer primary key, v text, gone text);"
+                   f"alter table operations.t replica identity {identity};"
+                   "insert into operations.t values (1, 'old', 'g'), (2, 'old', 'g'), "
+                   "(3, 'old', 'g')")
+    scene.publish()
+    scene.create_slot()
+    # Decoded with the shape of its time; the catalog already has the last one.
+    source.execute("insert into operations.t values (4, 'waited', 'g')")
+    source.execute("update operations.t set v = 'waited' where id = 1")
+    source.execute("alter table operations.t add status text not null default 'new'")
+    source.execute("update operations.t set v = 'waited' where id = 2")
+    source.execute("alter table operations.t drop gone")
+    source.execute("insert into operations.t values (5, 'waited', 'paid')")
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    source.execute("update operations.t set v = 'after' where id in (1, 3)")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.target.query("select id, v, status from analytics.t_current order by id") == [
+        (1, "after", "new"), (2, "waited", "new"), (3, "after", "new"), (4, "waited", "new"),
+        (5, "waited", "paid")]
+    assert scene.history("t", columns="operation_type, v, gone", where="id = 4") \
+        == [("INSERT", "waited", "g")]
+
+
 class Writer(threading.Thread):
     """Updates, deletes, re-inserts and renumbers rows of its own share of the keys."""
 

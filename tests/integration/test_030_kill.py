@@ -151,8 +151,7 @@ def test_a_frozen_process_that_wakes_cannot_write_behind_its_successor(scene, tm
                                            tmp_path / "failpoint.log", action="pause"))
     wait_until(lambda: (tmp_path / "failpoint.log").exists(), 30, "the process to freeze")
     # An administrator, or a broken network, ends its connections; another one takes over.
-    scene.target.query("select pg_terminate_backend(pid) from pg_stat_activity "
-                       "where datname = %s and usename = 'analytics_user'", (scene.target.name,))
+    scene.terminate_writer()
     scene.terminate_walsender()
     successor = scene.start_streaming()
     scene.catch_up(successor)

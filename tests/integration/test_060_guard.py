@@ -105,7 +105,7 @@ def test_a_checkpoint_ahead_of_the_source_stops(scene):
 def test_a_missing_checkpoint_beside_history_stops(scene):
     prepared(scene)
     scene.target.execute("delete from pgchronicle.checkpoint")
-    stops(scene, scene.name, "t_history")
+    stops(scene, scene.name)
     assert scene.checkpoint() is None
 
 
@@ -317,13 +317,38 @@ def test_repair_skip_refuses_while_the_pipeline_runs(scene):
 
 
 def test_the_checkpoint_stands_before_anything_is_copied(scene):
-    """A kill before the copy leaves a checkpoint equal to the slot's confirmed position."""
+    """A kill before the copy is done leaves a checkpoint that begins where the slot began."""
     scene.source.execute(KEYED + "; insert into operations.t select g, 'x' "
                          "from generate_series(1, 100000) g")
     scene.publish()
+    scene.create_slot()
+    start = scene.confirmed()
     service = scene.start()
     service.wait_event("copy_started", 60)
-    row = scene.checkpoint()
-    assert row is not None
-    assert row["slot_start"] == scene.confirmed()
     service.kill9()
+    assert scene.checkpoint()["slot_start"] == start
+
+
+def test_a_prepared_transaction_that_holds_up_the_copy_is_named(scene, make_scene,
+                                                                source_cluster, target_cluster):
+    """Making the copy's slot waits for prepared transactions of every database."""
+    scene.source.execute(KEYED)
+    scene.publish()
+    scene.create_slot()
+    other = make_scene(source_cluster, target_cluster)
+    gid = f"blocker_{other.number}"
+    with other.source.transaction() as cursor:
+        cursor.execute("create table operations.p (id integer)")
+        cursor.execute(f"prepare transaction '{gid}'")
+    try:
+        service = scene.start()
+        wait_until(lambda: gid in service.log_text() or not service.alive, 90,
+                   "the prepared transaction to be named")
+        assert gid in service.log_text(), service.tail()
+    finally:
+        other.source.execute(f"rollback prepared '{gid}'")
+    if not service.alive:
+        assert service.returncode == EXIT_OPERATOR
+        service = scene.start()
+    service.wait_event("copy_done", 60)
+    assert service.stop() == 0

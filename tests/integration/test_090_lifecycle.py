@@ -324,13 +324,11 @@ def test_a_terminated_connection_is_made_again(scene, whose):
         scene.source.execute("insert into operations.t values (%s, 'a')", (number,))
         if chance.random() < 0.5:
             scene.catch_up(service)
-        if whose == "walsender":
-            scene.terminate_walsender()
-        else:
-            scene.target.query("select pg_terminate_backend(pid) from pg_stat_activity "
-                               "where datname = %s and usename = 'analytics_user'",
-                               (scene.target.name,))
-        service.wait_event("reconnecting", 20, count=number + 1)
+        seen = len(service.events("reconnecting"))
+        terminate = {"walsender": scene.terminate_walsender, "writer": scene.terminate_writer}
+        # There may be nothing to end while it still reconnects from the last time.
+        wait_until(terminate[whose], 20, "a connection to end")
+        service.wait_event("reconnecting", 20, count=seen + 1)
     scene.catch_up(service)
     assert service.stop() == EXIT_DONE
     scene.set_v(oracle, scene.spec("t")).assert_holds()

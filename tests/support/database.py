@@ -32,7 +32,7 @@ class Database:
             try:
                 cursor.execute(sql, parameters)
                 return cursor
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except psycopg2.Error:
                 # The server was restarted since: once more on a new connection.
                 if not self._connection.closed or attempt == 2:
                     raise

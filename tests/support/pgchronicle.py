@@ -270,7 +270,7 @@ class Pipeline:
         return {key: value for key, value in env.items() if value is not None}
 
     def arguments(self, command, *arguments):
-        return [binary(), command, "--config", str(self.config_path), *arguments]
+        return [binary(), command, *arguments, "--config", str(self.config_path)]
 
     def run(self, command, *arguments, timeout=60, env=None, input_text=None):
         """Runs a command to its end."""
@@ -363,11 +363,22 @@ def nudge(source):
     source.value("select pg_logical_emit_message(true, 'pgchronicle_test', '')::text")
 
 
+def tables_to_copy(target, pipeline):
+    """How many tables still wait for their copy; None before the first run has listed them."""
+    if target.value("select to_regclass('pgchronicle.table_state')::text") is None:
+        return None
+    return target.value("select case when count(*) > 0 then "
+                        "count(*) filter (where state = 'pending') end "
+                        "from pgchronicle.table_state where pipeline = %s", (pipeline,))
+
+
 def catch_up(service, source, target, pipeline, timeout=60):
-    """Waits until the checkpoint's position has reached the source's end as it is now."""
+    """Waits until the checkpoint's position has reached the source's end as it is now, and no
+    table waits for its copy: below the seam the stream is ahead of the copied rows."""
     end = parse_lsn(source.lsn())
     nudge(source)
-    service.wait_for(lambda: position(target, pipeline) >= end, timeout,
+    service.wait_for(lambda: position(target, pipeline) >= end
+                     and tables_to_copy(target, pipeline) == 0, timeout,
                      f"the checkpoint to reach {end >> 32:X}/{end & 0xFFFFFFFF:X}")
     return end
 

@@ -6,7 +6,7 @@ import os
 
 from .database import Database
 from .oracle import Oracle, table_spec
-from .pgchronicle import Pipeline, catch_up, checkpoint, merge, position
+from .pgchronicle import Pipeline, catch_up, checkpoint, merge, position, tables_to_copy
 from .set_v import SetV
 
 SOURCE_USER, SOURCE_PASSWORD = "cdc_user", "canary-source-5e1f"
@@ -93,9 +93,18 @@ class Scene:
         return self.pipeline.start(*arguments, env=env)
 
     def start_streaming(self, *arguments, env=None, timeout=60):
+        """Starts `run` and waits until every table is copied and the stream goes on behind."""
         service = self.start(*arguments, env=env)
-        service.wait_event("stream_started", timeout)
+        service.wait_for(lambda: self._streams(service), timeout, "the stream behind the copy")
         return service
+
+    def _streams(self, service):
+        names = [event.name for event in service.events()]
+        if "stream_started" not in names or tables_to_copy(self.target, self.name) != 0:
+            return False
+        last_copy = max((i for i, name in enumerate(names) if name.startswith("copy_")),
+                        default=-1)
+        return "stream_started" in names[last_copy + 1:]
 
     def catch_up(self, service, timeout=60):
         return catch_up(service, self.source, self.target, self.name, timeout)
@@ -115,6 +124,12 @@ class Scene:
         return self.source.query(
             "select pg_terminate_backend(active_pid) from pg_replication_slots "
             "where slot_name = %s and active_pid is not null", (self.slot,))
+
+    def terminate_writer(self):
+        """The same for every connection to the target."""
+        return self.target.query("select pg_terminate_backend(pid) from pg_stat_activity "
+                                 "where datname = %s and usename = %s",
+                                 (self.target.name, TARGET_USER))
 
     # -- judging -----------------------------------------------------------------------------
 

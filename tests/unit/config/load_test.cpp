@@ -265,10 +265,10 @@ TEST_CASE("the example names every key there is, commented out or not", "[config
         }
     }
     // Reading one document that has an override asks for every key once.
-    Node override_map{Node::Kind::map, 1, {}, {}, {}};
-    Node overrides{Node::Kind::map, 1, {}, {}, {{"a.b", 1, override_map}}};
-    Node tables{Node::Kind::map, 1, {}, {}, {{"overrides", 1, overrides}}};
-    const Node document{Node::Kind::map, 1, {}, {}, {{"tables", 1, tables}}};
+    DocumentNode override_map{DocumentNode::Kind::map, 1, {}, {}, {}};
+    DocumentNode overrides{DocumentNode::Kind::map, 1, {}, {}, {{"a.b", 1, override_map}}};
+    DocumentNode tables{DocumentNode::Kind::map, 1, {}, {}, {{"overrides", 1, overrides}}};
+    const DocumentNode document{DocumentNode::Kind::map, 1, {}, {}, {{"tables", 1, tables}}};
     Reading reading;
     reading.environment = passwords;
     (void)read_settings(document, reading);

@@ -9,6 +9,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
+#include <ctime>
 #include <fcntl.h>
 #include <set>
 #include <sstream>
@@ -65,6 +67,15 @@ std::string digits_hidden(std::string text) {
     return text;
 }
 
+/// `2026-11-21T11` now.
+std::string utc_hour() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H", &parts)};
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
     std::istringstream in{text};
     std::vector<std::string> lines;
@@ -81,6 +92,23 @@ TEST_CASE("a text line begins with the UTC time in milliseconds", "[log]") {
     REQUIRE(
         digits_hidden(pipe.read_available()) == "####-##-##T##:##:##.###Z info  stopped rows=#\n"
     );
+}
+
+TEST_CASE("the time is UTC, whatever the time zone", "[log]") {
+    const char* const zone = std::getenv("TZ");
+    const std::string before = zone != nullptr ? zone : "";
+    ::setenv("TZ", "NOWHERE-13:30", 1);
+    ::tzset();
+    const Pipe pipe;
+    const auto logger = log::make_fd_logger(pipe.write_end(), log::Level::info, log::Format::text);
+    const auto hour_before = utc_hour();
+    logger->info("stopped");
+    const auto written = pipe.read_available().substr(0, hour_before.size());
+    const auto hour_after = utc_hour();
+    zone != nullptr ? ::setenv("TZ", before.c_str(), 1) : ::unsetenv("TZ");
+    ::tzset();
+    // The hour may end between two of the three.
+    REQUIRE((written == hour_before || written == hour_after));
 }
 
 TEST_CASE("a JSON line is one object with time, level, event and fields", "[log]") {

@@ -1,0 +1,186 @@
+#include "commands/status.hpp"
+
+#include "commands/connect.hpp"
+#include "commands/status_report.hpp"
+#include "history_writer/pg/metadata.hpp"
+#include "source_catalog/catalog.hpp"
+
+#include <algorithm>
+#include <ostream>
+#include <thread>
+
+namespace pgchronicle::commands {
+namespace {
+
+using pgoutput::Lsn;
+
+constexpr const char* command_name = "status";
+
+/// What only the arithmetic of lag needs.
+struct Clocks {
+    double since_update_s{0};           ///< Since the position last moved, by the target's clock.
+    std::optional<double> flush_lag_s;  ///< As the source measured it, while there is a stream.
+};
+
+std::optional<Lsn> lsn_of(const pq::Result& result, int row, int column) {
+    return pgoutput::parse_lsn(result.text(row, column));
+}
+
+constexpr const char* iso_time = R"('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')";
+
+void read_checkpoint(pq::Connection& target, StatusReport& report, Clocks& clocks) {
+    const std::string time{iso_time};
+    const auto row = target.exec(
+        "SELECT position, last_commit_end, to_char(last_commit_time AT TIME ZONE 'UTC', " + time +
+            "), to_char(updated_at AT TIME ZONE 'UTC', " + time +
+            "), extract(epoch FROM clock_timestamp() - updated_at)::double precision"
+            " FROM pgchronicle.checkpoint WHERE pipeline = $1",
+        {report.pipeline}
+    );
+    if (row.rows() == 0) return;
+    report.position = lsn_of(row, 0, 0);
+    report.last_commit_end = lsn_of(row, 0, 1);
+    report.last_commit_time = row.str(0, 2);
+    report.updated_at = row.str(0, 3);
+    clocks.since_update_s = std::stod(row.str(0, 4));
+}
+
+void read_tables(pq::Connection& target, StatusReport& report) {
+    const auto rows = target.exec(
+        "SELECT source_schema || '.' || source_table, target_schema || '.' || target_table, state,"
+        " rows_copied, consistent_from FROM pgchronicle.table_state WHERE pipeline = $1"
+        " ORDER BY 1",
+        {report.pipeline}
+    );
+    for (int row = 0; row < rows.rows(); ++row) {
+        TableReport& table = report.tables.emplace_back();
+        table.source = rows.str(row, 0);
+        table.history = rows.str(row, 1);
+        table.state = rows.str(row, 2);
+        if (!rows.null(row, 3)) table.rows_copied = rows.int64(row, 3);
+        table.consistent_from = lsn_of(rows, row, 4);
+    }
+}
+
+void read_gaps(pq::Connection& target, StatusReport& report) {
+    const std::string time{iso_time};
+    const auto rows = target.exec(
+        "SELECT coalesce(source_schema || '.' || source_table, ''), from_lsn, to_lsn, reason,"
+        " detail, to_char(created_at AT TIME ZONE 'UTC', " +
+            time + ") FROM pgchronicle.gap WHERE pipeline = $1 AND repaired_at IS NULL ORDER BY id",
+        {report.pipeline}
+    );
+    for (int row = 0; row < rows.rows(); ++row) {
+        GapReport& gap = report.gaps.emplace_back();
+        gap.table = rows.str(row, 0);
+        gap.from = lsn_of(rows, row, 1).value_or(Lsn{});
+        gap.to = lsn_of(rows, row, 2).value_or(Lsn{});
+        gap.reason = rows.str(row, 3);
+        gap.detail = rows.str(row, 4);
+        gap.created_at = rows.str(row, 5);
+    }
+}
+
+/// Rows that were inserted into the history so far, by the target's statistics. They lag by up to
+/// a second.
+std::int64_t rows_inserted(pq::Connection& target, const std::string& pipeline) {
+    const auto row = target.exec(
+        "SELECT coalesce(sum(s.n_tup_ins), 0)::bigint FROM pgchronicle.table_state t"
+        " JOIN pg_stat_all_tables s"
+        " ON s.schemaname = t.target_schema AND s.relname = t.target_table WHERE t.pipeline = $1",
+        {pipeline}
+    );
+    return row.int64(0, 0);
+}
+
+void measure_rate(pq::Connection& target, std::chrono::milliseconds watch, StatusReport& report) {
+    if (watch.count() == 0 || report.lock_holder.empty()) return;
+    const auto before = rows_inserted(target, report.pipeline);
+    std::this_thread::sleep_for(watch);
+    const auto after = rows_inserted(target, report.pipeline);
+    report.rows_per_second =
+        static_cast<double>(after - before) / std::chrono::duration<double>(watch).count();
+}
+
+std::string state_of(const StatusReport& report) {
+    const bool held = !report.lock_holder.empty();
+    const bool pending = std::ranges::any_of(report.tables, [](const TableReport& table) {
+        return table.state == "pending";
+    });
+    if (held) return pending || !report.position ? "copying" : "streaming";
+    return report.position ? "stopped" : "not_started";
+}
+
+void ask_target(
+    const config::Settings& settings,
+    const StatusOptions& options,
+    StatusReport& report,
+    Clocks& clocks
+) {
+    auto target = connect(settings.target.connection, command_name);
+    report.lock_holder = lock_holder(target, settings.pipeline);
+    if (history_writer::pg::has_metadata(target)) {
+        read_checkpoint(target, report, clocks);
+        read_tables(target, report);
+        read_gaps(target, report);
+        measure_rate(target, options.watch, report);
+    }
+    report.state = state_of(report);
+}
+
+void ask_source(const config::Settings& settings, StatusReport& report, Clocks& clocks) {
+    auto source = connect(settings.source.connection, command_name);
+    report.source_position = source_catalog::read_server(source).flush_lsn;
+    report.slot = source_catalog::read_slot(source, settings.source.slot);
+    if (!report.slot) return;
+    if (report.slot->restart_lsn.valid()) {
+        report.retained_bytes = bytes_between(report.slot->restart_lsn, *report.source_position);
+    }
+    const auto lag = source.exec(
+        "SELECT extract(epoch FROM flush_lag)::double precision FROM pg_stat_replication"
+        " WHERE pid = $1::integer AND flush_lag IS NOT NULL",
+        {std::to_string(report.slot->active_pid)}
+    );
+    if (lag.rows() == 1) clocks.flush_lag_s = std::stod(lag.str(0, 0));
+}
+
+/// Behind by how much. An idle source's position is stored every acknowledge.interval only: being
+/// behind for no longer than that is being up to date.
+void compute_lag(const config::Settings& settings, const Clocks& clocks, StatusReport& report) {
+    if (!report.position || !report.source_position) return;
+    report.lag_bytes = bytes_between(*report.position, *report.source_position);
+    const double idle_s = 2 * std::chrono::duration<double>(settings.acknowledge.interval).count();
+    double seconds = clocks.flush_lag_s.value_or(0);
+    const bool late = clocks.since_update_s > idle_s || report.lock_holder.empty();
+    if (*report.lag_bytes > 0 && late) seconds = std::max(seconds, clocks.since_update_s);
+    report.lag_seconds = *report.lag_bytes == 0 ? 0 : seconds;
+}
+
+}  // namespace
+
+int status(const config::Settings& settings, const StatusOptions& options, std::ostream& out) {
+    StatusReport report;
+    report.pipeline = settings.pipeline;
+    report.slot_name = settings.source.slot;
+    Clocks clocks;
+    try {
+        ask_target(settings, options, report, clocks);
+    } catch (const pq::Error& error) {
+        report.target_error = error.primary();
+    }
+    try {
+        ask_source(settings, report, clocks);
+    } catch (const pq::Error& error) {
+        report.source_error = error.primary();
+    }
+    compute_lag(settings, clocks, report);
+    if (options.json) {
+        print_json(report, out);
+    } else {
+        print_text(report, out);
+    }
+    constexpr int target_unreachable = 1;
+    return report.target_error.empty() ? 0 : target_unreachable;
+}
+
+}  // namespace pgchronicle::commands

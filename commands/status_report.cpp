@@ -1,0 +1,231 @@
+#include "commands/status_report.hpp"
+
+#include "commands/aligned_table.hpp"
+#include "history_writer/pg/text_literals.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+
+namespace pgchronicle::commands {
+namespace {
+
+using history_writer::pg::json_string;
+
+std::string json_text(const std::string& text) {
+    return text.empty() ? "null" : json_string(text);
+}
+
+std::string json_lsn(const std::optional<pgoutput::Lsn>& lsn) {
+    return lsn ? json_string(to_string(*lsn)) : "null";
+}
+
+template <typename Number>
+std::string json_number(const std::optional<Number>& number) {
+    return number ? fmt::format("{}", *number) : "null";
+}
+
+std::string json_seconds(const std::optional<double>& seconds) {
+    return seconds ? fmt::format("{:.3f}", *seconds) : "null";
+}
+
+std::string json_slot(const StatusReport& report) {
+    if (!report.slot) {
+        return fmt::format("{{\"name\": {}, \"exists\": false}}", json_string(report.slot_name));
+    }
+    const auto& slot = *report.slot;
+    return fmt::format(
+        "{{\"name\": {}, \"exists\": true, \"active\": {}, \"restart_lsn\": {}, "
+        "\"confirmed_flush_lsn\": {}, \"wal_status\": {}, \"invalidation_reason\": {}, "
+        "\"retained_bytes\": {}, \"safe_wal_bytes\": {}}}",
+        json_string(slot.name),
+        slot.active,
+        json_lsn(slot.restart_lsn),
+        json_lsn(slot.confirmed_flush_lsn),
+        json_text(slot.wal_status),
+        json_text(slot.invalidation_reason),
+        json_number(report.retained_bytes),
+        json_number(slot.safe_wal_bytes)
+    );
+}
+
+std::string json_table(const TableReport& table) {
+    return fmt::format(
+        "{{\"source\": {}, \"history\": {}, \"state\": {}, \"rows_copied\": {}, "
+        "\"consistent_from\": {}}}",
+        json_string(table.source),
+        json_string(table.history),
+        json_string(table.state),
+        json_number(table.rows_copied),
+        json_lsn(table.consistent_from)
+    );
+}
+
+std::string json_gap(const GapReport& gap) {
+    return fmt::format(
+        "{{\"table\": {}, \"from_lsn\": {}, \"to_lsn\": {}, \"reason\": {}, \"detail\": {}, "
+        "\"created_at\": {}}}",
+        json_text(gap.table),
+        json_lsn(gap.from),
+        json_lsn(gap.to),
+        json_string(gap.reason),
+        json_text(gap.detail),
+        json_string(gap.created_at)
+    );
+}
+
+template <typename Item>
+std::string json_list(const std::vector<Item>& items, std::string (*form)(const Item&)) {
+    std::string text{"["};
+    for (const Item& item : items) {
+        if (text.size() > 1) text += ", ";
+        text += form(item);
+    }
+    return text + "]";
+}
+
+void print_line(std::ostream& out, std::string_view name, const std::string& value) {
+    if (!value.empty()) out << fmt::format("{:<10} {}\n", name, value);
+}
+
+std::string lag_text(const StatusReport& report) {
+    std::string text;
+    if (report.lag_bytes) text = bytes_text(*report.lag_bytes);
+    if (report.lag_seconds) {
+        text += fmt::format("{}{:.1f} s", text.empty() ? "" : ", ", *report.lag_seconds);
+    }
+    return text;
+}
+
+std::string slot_text(const StatusReport& report) {
+    if (!report.slot) {
+        return report.source_error.empty() ? report.slot_name + ": does not exist" : "";
+    }
+    const auto& slot = *report.slot;
+    std::string text = fmt::format(
+        "{}: {}, confirmed {}",
+        slot.name,
+        slot.active ? "active" : "inactive",
+        to_string(slot.confirmed_flush_lsn)
+    );
+    if (report.retained_bytes) text += ", retains " + bytes_text(*report.retained_bytes);
+    if (!slot.wal_status.empty()) text += ", WAL " + slot.wal_status;
+    if (slot.safe_wal_bytes && *slot.safe_wal_bytes >= 0) {
+        text += ", " + bytes_text(static_cast<std::uint64_t>(*slot.safe_wal_bytes)) +
+                " until it is lost";
+    }
+    if (!slot.invalidation_reason.empty()) text += ", lost: " + slot.invalidation_reason;
+    return text;
+}
+
+std::string position_text(const StatusReport& report) {
+    if (!report.position) return {};
+    std::string text = to_string(*report.position);
+    if (report.source_position) text += ", source at " + to_string(*report.source_position);
+    if (!report.last_commit_time.empty()) text += ", last commit " + report.last_commit_time;
+    return text;
+}
+
+std::string lsn_cell(const std::optional<pgoutput::Lsn>& lsn) {
+    return lsn ? to_string(*lsn) : std::string{};
+}
+
+void print_tables(const StatusReport& report, std::ostream& out) {
+    AlignedTable table{{"table", "history", "state", "rows copied", "consistent from"}};
+    for (const TableReport& row : report.tables) {
+        table.add(
+            {row.source,
+             row.history,
+             row.state,
+             row.rows_copied ? std::to_string(*row.rows_copied) : "",
+             lsn_cell(row.consistent_from)}
+        );
+    }
+    out << '\n';
+    table.print(out);
+}
+
+void print_gaps(const StatusReport& report, std::ostream& out) {
+    AlignedTable table{{"gap in", "from", "to", "reason", "detail", "since"}};
+    for (const GapReport& gap : report.gaps) {
+        table.add(
+            {gap.table.empty() ? "every table" : gap.table,
+             to_string(gap.from),
+             to_string(gap.to),
+             gap.reason,
+             gap.detail,
+             gap.created_at}
+        );
+    }
+    out << '\n';
+    table.print(out);
+}
+
+}  // namespace
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 1024.0 && unit + 1 < units.size(); ++unit) value /= 1024.0;
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units.at(unit));
+}
+
+void print_text(const StatusReport& report, std::ostream& out) {
+    print_line(out, "pipeline", report.pipeline);
+    std::string state = report.state;
+    if (!report.lock_holder.empty()) state += ", by " + report.lock_holder;
+    print_line(out, "state", state);
+    print_line(
+        out, "target", report.target_error.empty() ? "" : "cannot be asked: " + report.target_error
+    );
+    print_line(
+        out, "source", report.source_error.empty() ? "" : "cannot be asked: " + report.source_error
+    );
+    print_line(out, "lag", lag_text(report));
+    print_line(out, "position", position_text(report));
+    print_line(
+        out,
+        "rate",
+        report.rows_per_second ? fmt::format("{:.0f} rows/s", *report.rows_per_second) : ""
+    );
+    print_line(out, "slot", slot_text(report));
+    print_line(out, "gaps", report.target_error.empty() ? std::to_string(report.gaps.size()) : "");
+    if (!report.tables.empty()) print_tables(report, out);
+    if (!report.gaps.empty()) print_gaps(report, out);
+}
+
+void print_json(const StatusReport& report, std::ostream& out) {
+    out << fmt::format(
+        "{{\"pipeline\": {}, \"state\": {}, \"lock_holder\": {}, \"target_error\": {}, "
+        "\"source_error\": {}, ",
+        json_string(report.pipeline),
+        json_string(report.state),
+        json_text(report.lock_holder),
+        json_text(report.target_error),
+        json_text(report.source_error)
+    );
+    out << fmt::format(
+        "\"position\": {}, \"last_commit_end\": {}, \"last_commit_time\": {}, \"updated_at\": {}, "
+        "\"source_position\": {}, \"lag_bytes\": {}, \"lag_seconds\": {}, "
+        "\"rows_per_second\": {}, ",
+        json_lsn(report.position),
+        json_lsn(report.last_commit_end),
+        json_text(report.last_commit_time),
+        json_text(report.updated_at),
+        json_lsn(report.source_position),
+        json_number(report.lag_bytes),
+        json_seconds(report.lag_seconds),
+        json_seconds(report.rows_per_second)
+    );
+    out << fmt::format(
+        "\"slot\": {}, \"tables\": {}, \"gaps\": {}}}\n",
+        json_slot(report),
+        json_list(report.tables, json_table),
+        json_list(report.gaps, json_gap)
+    );
+}
+
+}  // namespace pgchronicle::commands

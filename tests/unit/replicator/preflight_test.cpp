@@ -1,0 +1,586 @@
+#include "replicator/preflight.hpp"
+
+#include "replicator/preflight_rules.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace pgchronicle;
+using namespace pgchronicle::replicator;
+using pgoutput::Lsn;
+
+namespace {
+
+source_catalog::Column column(const std::string& name, std::uint32_t type, const std::string& sql) {
+    source_catalog::Column result;
+    result.name = name;
+    result.type = pgoutput::TypeOid{type};
+    result.type_name = sql;
+    result.type_sql = sql;
+    return result;
+}
+
+source_catalog::Table table(const std::string& schema, const std::string& name) {
+    source_catalog::Table result;
+    result.id = pgoutput::RelationId{16400};
+    result.schema_name = schema;
+    result.name = name;
+    result.columns = {column("id", 20, "bigint"), column("status", 25, "text")};
+    result.primary_key = {"id"};
+    result.can_select = true;
+    return result;
+}
+
+/// Two servers on which everything is as it should be.
+Facts good() {
+    Facts facts;
+    facts.settings.source.slot = "cdc_pgoutput";
+    facts.settings.source.publications = {"cdc_publication"};
+    facts.settings.pipeline = "finance";
+
+    SourceFacts source;
+    source.server.version = 150018;
+    source.server.system_identifier = "7";
+    source.server.database = "finance_db";
+    source.server.wal_level = "logical";
+    source.server.flush_lsn = Lsn{5000};
+    source.server.role = "cdc_user";
+    source.server.replication = true;
+    source.slot.emplace();
+    source.slot->name = "cdc_pgoutput";
+    source.slot->plugin = "pgoutput";
+    source.slot->database = "finance_db";
+    source.slot->confirmed_flush_lsn = Lsn{1000};
+    source.slot->wal_status = "reserved";
+    source.publications = {{.name = "cdc_publication"}};
+    source.tables = {table("operations", "orders")};
+    source.replication_slots = {10, 1};
+    source.wal_senders = {10, 0};
+    source.slot_keep_mib = 1024;
+    source.probe = SlotProbe::readable;
+    facts.source = source;
+
+    TargetFacts target;
+    target.version = 160002;
+    target.system_identifier = "8";
+    target.database = "analytics_db";
+    target.role = "analytics_user";
+    target.create_in_database = true;
+    target.temporary_tables = true;
+    target.schemas = {{"analytics", {}}, {"pgchronicle", {}}};
+    facts.target = target;
+    return facts;
+}
+
+/// The only problem that `facts` have.
+Problem only(const Facts& facts) {
+    const auto problems = preflight(facts);
+    for (const auto& problem : problems) UNSCOPED_INFO(problem.what << " / " << problem.detail);
+    REQUIRE(problems.size() == 1);
+    return problems.front();
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+history_writer::Checkpoint checkpoint_at(std::uint64_t position) {
+    history_writer::Checkpoint checkpoint;
+    checkpoint.source = {"7", 1, "finance_db", "cdc_pgoutput", {"cdc_publication"}};
+    checkpoint.position = Lsn{position};
+    return checkpoint;
+}
+
+TargetRelation history_relation() {
+    TargetRelation relation;
+    relation.columns = {
+        "id",
+        "status",
+        "valid_from",
+        "valid_to",
+        "is_current",
+        "operation_type",
+        "lsn_from",
+        "lsn_to",
+        "change_seq"};
+    relation.writable = true;
+    relation.owned = true;
+    return relation;
+}
+
+}  // namespace
+
+TEST_CASE("two servers in order have no problem", "[preflight]") {
+    CHECK(preflight(good()).empty());
+}
+
+TEST_CASE("an unreachable server is a problem, and the other side is still judged", "[preflight]") {
+    Facts facts = good();
+    facts.source.reset();
+    facts.source_failure =
+        Failure{.primary = "connection to server at \"db\" failed: Connection refused"};
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(problem.where == Side::source);
+    CHECK(
+        problem.what ==
+        "could not use the source: connection to server at \"db\" failed: Connection refused"
+    );
+    CHECK_FALSE(problem.hint.empty());
+    CHECK_FALSE(problem.mending_sql.empty());
+
+    facts.target->in_recovery = true;
+    CHECK(preflight(facts).size() == 2);
+}
+
+TEST_CASE("a wrong password is mended by ALTER ROLE, without one in the text", "[preflight]") {
+    Facts facts = good();
+    facts.settings.target.connection.password = config::Secret{"hunter2"};
+    facts.target.reset();
+    facts.target_peer.user = "analytics \"user";
+    facts.target_failure =
+        Failure{.sqlstate = "28P01", .primary = "password authentication failed"};
+    const Problem problem = only(facts);
+    CHECK(problem.where == Side::target);
+    CHECK(problem.mending_sql == R"(ALTER ROLE "analytics ""user" LOGIN PASSWORD '...';)");
+    CHECK_FALSE(has(problem.what + problem.detail + problem.hint + problem.mending_sql, "hunter2"));
+}
+
+TEST_CASE("each way of being refused has its remedy", "[preflight]") {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"28000", "ALTER ROLE \"role\" LOGIN;"},
+        {"3D000", "CREATE DATABASE \"database\";"},
+        {"53300", "max_connections"},
+        {"42501", "GRANT CONNECT ON DATABASE"},
+    };
+    for (const auto& [sqlstate, sql] : cases) {
+        Facts facts = good();
+        facts.source.reset();
+        facts.source_failure = Failure{.sqlstate = sqlstate, .primary = "no"};
+        CAPTURE(sqlstate);
+        CHECK(has(only(facts).mending_sql, sql));
+    }
+}
+
+TEST_CASE("wal_level below logical is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.source->server.wal_level = "replica";
+    CHECK(has(only(facts).mending_sql, "ALTER SYSTEM SET wal_level = 'logical';"));
+}
+
+TEST_CASE("a missing slot is fatal unless it may be created", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot.reset();
+    facts.source->similar_slot = "cdc_pgoutput2";
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(problem.what == "replication slot \"cdc_pgoutput\" does not exist");
+    CHECK(
+        problem.mending_sql ==
+        "SELECT pg_create_logical_replication_slot('cdc_pgoutput', 'pgoutput');"
+    );
+    CHECK(has(problem.hint, "\"cdc_pgoutput2\""));
+
+    facts.settings.source.create_slot = config::CreateSlot::if_missing;
+    CHECK(only(facts).severity == Severity::note);
+}
+
+TEST_CASE("a slot that is gone is never created again over a history", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot.reset();
+    facts.settings.source.create_slot = config::CreateSlot::if_missing;
+    facts.target->checkpoint = checkpoint_at(2000);
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(has(problem.detail, "0/7D0"));
+    CHECK(problem.mending_sql.empty());
+}
+
+TEST_CASE("a slot of another plugin or database is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot->plugin = "wal2json";
+    CHECK(
+        only(facts).what ==
+        "replication slot \"cdc_pgoutput\" uses plugin \"wal2json\", not \"pgoutput\""
+    );
+
+    facts = good();
+    facts.source->slot->plugin = "";
+    CHECK(has(only(facts).what, "physical"));
+
+    facts = good();
+    facts.source->slot->database = "other_db";
+    const Problem problem = only(facts);
+    CHECK(has(problem.what, "belongs to database \"other_db\", not \"finance_db\""));
+    CHECK(has(problem.mending_sql, "'cdc_pgoutput_2'"));
+}
+
+TEST_CASE("a slot in use is fatal, but not by this pipeline", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot->active = true;
+    facts.source->slot->active_pid = 4711;
+    facts.source->slot_user = "debezium";
+    Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(has(problem.detail, "4711"));
+    CHECK(problem.mending_sql == "SELECT pg_terminate_backend(4711);");
+
+    facts.source->slot_user = "pgchronicle finance host 812";
+    CHECK(only(facts).severity == Severity::note);
+    facts.source->slot_user = "pgchronicle finance2 host 812";
+    CHECK(only(facts).severity == Severity::fatal);
+}
+
+TEST_CASE("a lost slot is fatal with the server's reason", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot->wal_status = "lost";
+    facts.source->slot->invalidation_reason = "idle_timeout";
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(has(problem.detail, "idle_timeout"));
+
+    facts = good();
+    facts.source->slot->wal_status = "unreserved";
+    CHECK(only(facts).severity == Severity::warning);
+}
+
+TEST_CASE("a slot older than its publication is passed by repair skip", "[preflight]") {
+    Facts facts = good();
+    facts.source->probe = SlotProbe::publication_unknown;
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(has(problem.hint, "pgchronicle repair skip --reason"));
+}
+
+TEST_CASE("a missing publication is created, a misspelt one is named", "[preflight]") {
+    Facts facts = good();
+    facts.source->publications.clear();
+    facts.source->tables.clear();
+    facts.settings.tables.include = {"operations.*", "operations.o*", "billing.?"};
+    CHECK(
+        only(facts).mending_sql ==
+        "CREATE PUBLICATION \"cdc_publication\" FOR TABLES IN SCHEMA \"billing\", "
+        "\"operations\";"
+    );
+
+    facts.source->server.version = 140010;
+    CHECK(only(facts).mending_sql == "CREATE PUBLICATION \"cdc_publication\" FOR ALL TABLES;");
+
+    facts.source->similar_publications = {{"cdc_publication", "cdc_publikation"}};
+    const Problem problem = only(facts);
+    CHECK(has(problem.hint, "Perhaps you meant \"cdc_publikation\""));
+    CHECK(has(
+        problem.mending_sql, "ALTER PUBLICATION \"cdc_publikation\" RENAME TO \"cdc_publication\";"
+    ));
+}
+
+TEST_CASE("a narrowed publication is fatal unless another one fills in", "[preflight]") {
+    Facts facts = good();
+    auto& publication = facts.source->publications.front();
+    publication.updates = publication.deletes = publication.truncates = false;
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(
+        problem.what == "publication \"cdc_publication\" does not publish update, delete, truncate"
+    );
+    CHECK(
+        problem.mending_sql ==
+        "ALTER PUBLICATION \"cdc_publication\" SET (publish = 'insert, update, delete, "
+        "truncate');"
+    );
+
+    facts.settings.source.publications.emplace_back("rest");
+    facts.source->publications.push_back({.name = "rest"});
+    CHECK(only(facts).severity == Severity::warning);
+}
+
+TEST_CASE("a table without a usable replica identity is fatal", "[preflight]") {
+    using pgoutput::ReplicaIdentity;
+    Facts facts = good();
+    auto& orders = facts.source->tables.front();
+    orders.primary_key.clear();
+    Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(problem.what == "table \"operations.orders\" has no usable replica identity");
+    CHECK(problem.mending_sql == "ALTER TABLE \"operations\".\"orders\" REPLICA IDENTITY FULL;");
+
+    orders.primary_key = {"id"};
+    orders.replica_identity = ReplicaIdentity::nothing;
+    CHECK(
+        only(facts).mending_sql == "ALTER TABLE \"operations\".\"orders\" REPLICA IDENTITY DEFAULT;"
+    );
+
+    orders.replica_identity = ReplicaIdentity::index;
+    CHECK(has(only(facts).detail, "that index is gone"));
+    orders.identity_index = {"status"};
+    CHECK(preflight(facts).empty());
+
+    orders.primary_key.clear();
+    orders.replica_identity = ReplicaIdentity::full;
+    CHECK(only(facts).severity == Severity::note);
+}
+
+TEST_CASE("a key column that is excluded leaves no identity", "[preflight]") {
+    Facts facts = good();
+    facts.settings.tables.overrides["operations.orders"].exclude_columns = {"id"};
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(has(problem.what, "key columns"));
+}
+
+TEST_CASE(
+    "missing REPLICATION is told from the attempt, and memberships are explained",
+    "[preflight]"
+) {
+    Facts facts = good();
+    facts.source->server.replication = false;
+    CHECK(preflight(facts).empty());  // a managed server let it connect all the same
+
+    facts.source->replication_failure = Failure{.sqlstate = "42501", .primary = "no"};
+    CHECK(only(facts).mending_sql == "ALTER ROLE \"cdc_user\" REPLICATION;");
+
+    facts.source->server.replication_members = {"cdc_replication"};
+    CHECK(
+        has(only(facts).detail,
+            "\"CREATE USER cdc_user WITH ROLE cdc_replication\" makes \"cdc_replication\" a "
+            "member of \"cdc_user\"")
+    );
+
+    facts.source->server.replication_members.clear();
+    facts.source->server.replication_through = {"cdc_replication"};
+    CHECK(has(only(facts).detail, "attributes are never inherited"));
+
+    facts.source->server.replication = true;
+    CHECK(has(only(facts).what, "could not open a replication connection"));
+}
+
+TEST_CASE(
+    "missing SELECT is granted per schema, and only the initial copy needs it",
+    "[preflight]"
+) {
+    Facts facts = good();
+    facts.source->tables.push_back(table("operations", "items"));
+    for (auto& each : facts.source->tables) each.can_select = false;
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT USAGE ON SCHEMA \"operations\" TO \"cdc_user\";\n"
+        "GRANT SELECT ON \"operations\".\"orders\", \"operations\".\"items\" TO \"cdc_user\";"
+    );
+    facts.settings.snapshot = config::Snapshot::never;
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("rows hidden by row-level security would be missing from the copy", "[preflight]") {
+    Facts facts = good();
+    facts.source->row_security = {{"operations", "orders"}};
+    CHECK(only(facts).mending_sql == "ALTER ROLE \"cdc_user\" BYPASSRLS;");
+}
+
+TEST_CASE("exhausted slots and senders are counted with what the copy needs", "[preflight]") {
+    Facts facts = good();
+    facts.source->replication_slots = {4, 3};
+    facts.source->wal_senders = {4, 2};
+    CHECK(preflight(facts).empty());
+    facts.source->replication_slots = {4, 4};
+    CHECK(has(only(facts).mending_sql, "ALTER SYSTEM SET max_replication_slots = 9;"));
+    facts.target->checkpoint = checkpoint_at(1000);  // nothing is copied any more
+    CHECK(preflight(facts).empty());
+
+    facts = good();
+    facts.source->wal_senders = {4, 3};
+    CHECK(has(only(facts).mending_sql, "max_wal_senders"));
+}
+
+TEST_CASE("a column with a history column's name is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.source->tables.front().columns.push_back(column("valid_from", 1082, "date"));
+    const Problem problem = only(facts);
+    CHECK(problem.where == Side::configuration);
+    CHECK(
+        problem.what ==
+        "column \"valid_from\" of table \"operations.orders\" has the name of a history column"
+    );
+
+    facts.settings.tables.overrides["operations.orders"].rename = {{"valid_from", "starts"}};
+    CHECK(preflight(facts).empty());
+    facts.settings.tables.overrides.clear();
+    facts.settings.tables.history_columns.valid_from = "version_from";
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("two columns renamed to one name are fatal", "[preflight]") {
+    Facts facts = good();
+    facts.settings.tables.overrides["operations.orders"].rename = {{"status", "id"}};
+    CHECK(has(only(facts).what, "two columns of table \"operations.orders\" become \"id\""));
+}
+
+TEST_CASE("two source tables with one history table are fatal", "[preflight]") {
+    Facts facts = good();
+    facts.source->tables.push_back(table("sales", "orders"));
+    const Problem problem = only(facts);
+    CHECK(problem.what == "2 source tables map to one history table, \"analytics.orders_history\"");
+    CHECK(has(problem.detail, "\"operations.orders\" and \"sales.orders\""));
+
+    facts.settings.target.schema = "{schema}_hist";
+    facts.target->schemas = {{"operations_hist", {}}, {"sales_hist", {}}, {"pgchronicle", {}}};
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("types that become text are noted with the reason", "[preflight]") {
+    Facts facts = good();
+    auto mood = column("mood", 16500, "public.mood");
+    mood.type_kind = 'e';
+    facts.source->tables.front().columns.push_back(mood);
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::note);
+    CHECK(has(problem.detail, "Type public.mood of column \"mood\" is an enum."));
+}
+
+TEST_CASE("row filters and unlogged tables are surprises", "[preflight]") {
+    Facts facts = good();
+    facts.source->tables.front().row_filter = "(id > 3)";
+    CHECK(only(facts).severity == Severity::warning);
+
+    facts = good();
+    facts.source->unpublished = {{"operations", "scratch", true}};
+    CHECK(has(only(facts).mending_sql, "SET LOGGED"));
+    facts.source->unpublished = {{"operations", "forgotten", false}};
+    CHECK(
+        only(facts).mending_sql ==
+        "ALTER PUBLICATION \"cdc_publication\" ADD TABLE \"operations\".\"forgotten\";"
+    );
+}
+
+TEST_CASE("patterns and overrides that match nothing are warned of", "[preflight]") {
+    Facts facts = good();
+    facts.settings.tables.include = {"operations.*", "opreations.x"};
+    CHECK(only(facts).what == "include pattern \"opreations.x\" matches no published table");
+
+    facts = good();
+    facts.settings.tables.overrides["operations.odrers"];
+    CHECK(only(facts).severity == Severity::warning);
+    facts.settings.tables.overrides.clear();
+    facts.settings.tables.overrides["operations.orders"].exclude_columns = {"stauts"};
+    CHECK(has(only(facts).what, "\"stauts\""));
+}
+
+TEST_CASE("published tables without history are noted, none at all is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.source->tables.push_back(table("cron", "job"));
+    facts.settings.tables.exclude = {"cron.*"};
+    CHECK(only(facts).what == "1 published table gets no history");
+
+    facts.settings.tables.exclude = {"*.*"};
+    const auto problems = preflight(facts);
+    CHECK(std::ranges::count(problems, Severity::fatal, &Problem::severity) == 1);
+}
+
+TEST_CASE("the target must be able to take the history", "[preflight]") {
+    Facts facts = good();
+    facts.target->in_recovery = true;
+    CHECK(only(facts).what == "target server is in recovery");
+
+    facts = good();
+    facts.target->version = 130012;
+    CHECK(has(only(facts).what, "older than PostgreSQL 14"));
+
+    facts = good();
+    facts.target->create_in_database = false;
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT CREATE ON DATABASE \"analytics_db\" TO \"analytics_user\";"
+    );
+    facts.target->schemas = {
+        {"analytics", {true, true, false}}, {"pgchronicle", {true, true, true}}};
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT USAGE, CREATE ON SCHEMA \"analytics\" TO \"analytics_user\";"
+    );
+
+    facts = good();
+    facts.target->temporary_tables = false;
+    CHECK(has(only(facts).mending_sql, "GRANT TEMPORARY"));
+}
+
+TEST_CASE("a relation in the history table's place must be our history table", "[preflight]") {
+    Facts facts = good();
+    const history_writer::TargetName name{"analytics", "orders_history"};
+    facts.target->relations[name] = history_relation();
+    CHECK(preflight(facts).empty());
+
+    facts.target->relations[name].pipeline = "other";
+    CHECK(has(only(facts).what, "belongs to another source table"));
+
+    facts.target->relations[name] = history_relation();
+    facts.target->relations[name].columns.pop_back();
+    CHECK(has(only(facts).what, "is not a history table"));
+
+    facts.target->relations[name] = history_relation();
+    facts.target->relations[name].writable = false;
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT SELECT, INSERT, UPDATE ON \"analytics\".\"orders_history\" TO "
+        "\"analytics_user\";"
+    );
+}
+
+TEST_CASE("a history that would be published to itself is refused", "[preflight]") {
+    Facts facts = good();
+    facts.source->publications.front().all_tables = true;
+    CHECK(preflight(facts).empty());
+    facts.target->system_identifier = "7";
+    facts.target->database = "finance_db";
+    CHECK(only(facts).severity == Severity::fatal);
+    facts.settings.tables.exclude = {"analytics.*"};
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("the checkpoint is compared as the start-up guard does", "[preflight]") {
+    Facts facts = good();
+    facts.target->checkpoint = checkpoint_at(1000);
+    CHECK(preflight(facts).empty());
+
+    facts.target->checkpoint = checkpoint_at(999);
+    CHECK(has(only(facts).what, "is ahead of the target"));
+    facts.target->checkpoint = checkpoint_at(5001);
+    CHECK(only(facts).what == "target is ahead of the source");
+
+    facts.target->checkpoint = checkpoint_at(1000);
+    facts.target->checkpoint->source.system_identifier = "9";
+    CHECK(has(only(facts).what, "is of another source"));
+
+    facts.target->checkpoint.reset();
+    facts.target->history_empty = false;
+    CHECK(has(only(facts).what, "is missing, but its history is not empty"));
+}
+
+TEST_CASE("spool_dir must be writable", "[preflight]") {
+    Facts facts = good();
+    facts.spool_error = "Permission denied";
+    CHECK(only(facts).what == "could not write to spool_dir \"/var/tmp\": Permission denied");
+}
+
+TEST_CASE("hostile names stay inside their quotes in mending SQL", "[preflight]") {
+    Facts facts = good();
+    const std::string evil = "o\"; DROP TABLE x; --";
+    facts.source->tables = {table("op'\\s", evil)};
+    facts.source->tables.front().primary_key.clear();
+    CHECK(
+        only(facts).mending_sql ==
+        "ALTER TABLE \"op'\\s\".\"o\"\"; DROP TABLE x; --\" REPLICA IDENTITY FULL;"
+    );
+}
+
+TEST_CASE("long lists are shortened for reading", "[preflight]") {
+    CHECK(shown_list({}).empty());
+    CHECK(shown_list({"a"}) == "a");
+    CHECK(shown_list({"a", "b"}) == "a and b");
+    CHECK(shown_list({"1", "2", "3", "4", "5", "6", "7", "8"}) == "1, 2, 3, 4, 5, 6, 7 and 8");
+    CHECK(
+        shown_list({"1", "2", "3", "4", "5", "6", "7", "8", "9"}) ==
+        "1, 2, 3, 4, 5, 6, 7 and 2 more"
+    );
+}
