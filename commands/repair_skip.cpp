@@ -286,10 +286,8 @@ int repair_skip(
     auto target = connect(settings.target.connection, command_name);
     auto source = connect(settings.source.connection, command_name);
     history_writer::pg::ensure_metadata(target);
-    const std::string holder = history_writer::pg::lock_pipeline(
-        target, settings.pipeline, static_cast<long>(settings.target.lock_timeout.count())
-    );
-    if (!holder.empty()) {
+    if (!history_writer::pg::try_lock_pipeline(target, settings.pipeline)) {
+        const auto holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline);
         return report(
             {.primary = fmt::format("pipeline \"{}\" is running", settings.pipeline),
              .detail = fmt::format("Its lock is held by {}.", holder),

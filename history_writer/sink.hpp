@@ -31,6 +31,8 @@ public:
     virtual Stored write(ChangeBatch& batch) = 0;
     /// How far the target's disk has come; moves `flushed` without writing anything.
     virtual Stored poll_flushed() = 0;
+    /// Makes everything committed reach the disk now; for the end of a session.
+    virtual Stored flush() = 0;
 };
 
 }  // namespace pgchronicle::history_writer

@@ -11,7 +11,7 @@ namespace {
 struct Sequence {
     std::uint8_t first_min;
     std::uint8_t first_max;
-    std::size_t continuation_bytes;
+    std::uint8_t continuation_bytes;
     std::uint8_t second_min;  ///< Shuts out overlong forms, surrogates and what is past U+10FFFF.
     std::uint8_t second_max;
 };
@@ -40,7 +40,7 @@ std::size_t character_bytes(std::string_view text) {
             const std::uint8_t max = i == 1 ? sequence.second_max : std::uint8_t{0xBF};
             if (byte(i) < min || byte(i) > max) return 0;
         }
-        return sequence.continuation_bytes + 1;
+        return std::size_t{sequence.continuation_bytes} + 1;
     }
     return 0;
 }

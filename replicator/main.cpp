@@ -10,6 +10,11 @@
 #include <vector>
 
 #include "commands/check.hpp"
+#include "commands/history.hpp"
+#include "commands/init.hpp"
+#include "commands/refusal.hpp"
+#include "commands/repair_skip.hpp"
+#include "commands/status.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
 #include "replicator/io/life.hpp"
@@ -18,9 +23,6 @@
 namespace {
 
 using namespace pgchronicle;
-
-constexpr int exit_done = 0;
-constexpr int exit_usage = 2;
 
 log::Level level_of(config::LogLevel level) {
     switch (level) {
@@ -41,33 +43,37 @@ void warn(log::Logger& log, const config::Settings& settings) {
     for (const auto& warning : settings.warnings) {
         log.warn("configuration", {{"message", warning}});
     }
-    if (settings.http_listen) {
-        log.warn("configuration", {{"message", "http is not served by this version"}});
-    }
 }
 
-struct RunArguments {
+/// What the command line says, for all commands.
+struct Arguments {
+    std::string config_file;
     std::string until_lsn;
     bool until_current{false};
+    bool json{false};
+    commands::HistoryOptions history;
+    commands::InitOptions init;
+    commands::RepairSkipOptions skip;
+    std::string skip_to;
 };
 
-int run(const std::string& file, const RunArguments& arguments) {
+std::optional<pgoutput::Lsn> lsn_of(const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    const auto lsn = pgoutput::parse_lsn(text);
+    if (!lsn) throw CLI::ValidationError{"invalid LSN \"" + text + "\"; it looks like 16/B374D848"};
+    return lsn;
+}
+
+int run(const std::string& file, const Arguments& arguments) {
     // Before anything else: threads that come later inherit the blocked signals.
     replicator::io::Life life;
     const auto settings = config::load(file);
-    const auto log = log::make_stderr_logger(level_of(settings.log.level), format_of(settings.log.format));
+    const auto log =
+        log::make_stderr_logger(level_of(settings.log.level), format_of(settings.log.format));
     warn(*log, settings);
     replicator::io::RunOptions options;
+    options.until = lsn_of(arguments.until_lsn);
     options.until_current = arguments.until_current;
-    if (!arguments.until_lsn.empty()) {
-        options.until = pgoutput::parse_lsn(arguments.until_lsn);
-        if (!options.until) {
-            std::fprintf(
-                stderr, "pgchronicle: error: invalid LSN \"%s\"\n", arguments.until_lsn.c_str()
-            );
-            return exit_usage;
-        }
-    }
     life.on_reload([&] {
         // What may change while running: the log level. Everything else takes a restart.
         try {
@@ -84,45 +90,93 @@ int run(const std::string& file, const RunArguments& arguments) {
     return static_cast<int>(code);
 }
 
+/// The commands and their options. Each is answered by the name of the one that was given.
+struct CommandLine {
+    CLI::App app{"The history of every row of a PostgreSQL database, straight from its WAL."};
+    Arguments arguments;
+
+    CommandLine() {
+        app.set_version_flag("--version", std::string{"pgchronicle "} + PGCHRONICLE_VERSION);
+        app.require_subcommand(1);
+        app.fallthrough();
+        app.add_option(
+            "--config,-c",
+            arguments.config_file,
+            "Configuration file (default ./pgchronicle.yaml, then "
+            "/etc/pgchronicle/pgchronicle.yaml)"
+        );
+        add_run();
+        app.add_subcommand("check", "Find what would stop or surprise run, and the SQL that mends it");
+        add_init();
+        app.add_subcommand("status", "One look: state, lag, slot, tables, gaps")
+            ->add_flag("--json", arguments.json, "As one JSON object");
+        auto* history = app.add_subcommand("history", "Every version of one row, and what changed");
+        history->add_option("table", arguments.history.table, "schema.table, or table")->required();
+        history->add_option("key", arguments.history.key, "Values of the row key")->required();
+        add_repair();
+    }
+
+private:
+    void add_run() {
+        auto* run = app.add_subcommand("run", "Copy what is missing, then stream changes into history");
+        auto* until = run->add_option(
+            "--until-lsn", arguments.until_lsn, "Stop when everything up to this LSN is stored"
+        );
+        run->add_flag(
+               "--until-current",
+               arguments.until_current,
+               "Stop when everything written so far is stored"
+        )->excludes(until);
+    }
+
+    void add_init() {
+        auto* init = app.add_subcommand("init", "Write a commented starting configuration");
+        init->add_option("dsn", arguments.init.dsn, "libpq keywords or URI of the source")->required();
+        init->add_option("--target", arguments.init.target_dsn, "DSN of the target");
+        init->add_option("--output,-o", arguments.init.output, "File to write (default: standard output)");
+    }
+
+    void add_repair() {
+        auto* repair = app.add_subcommand("repair", "What an operator may decide");
+        repair->require_subcommand(1);
+        auto* skip = repair->add_subcommand("skip", "Pass changes that cannot be read; records the gap");
+        skip->add_option("--reason", arguments.skip.reason, "Why, for the audit row")->required();
+        skip->add_option("--to", arguments.skip_to, "LSN to go on from (default: found by trial)");
+        skip->add_flag("--yes,-y", arguments.skip.yes, "Do not ask");
+    }
+};
+
+int dispatch(const CLI::App& app, Arguments& arguments) {
+    const auto given = [&](const char* name) { return app.got_subcommand(name); };
+    if (given("init")) return commands::init(arguments.init, std::cout, std::cerr);
+    const auto file = config::find_config_file(
+        arguments.config_file.empty() ? std::nullopt : std::optional{arguments.config_file}
+    );
+    if (given("run")) return run(file, arguments);
+    const auto settings = config::load(file);
+    if (given("check")) return commands::check(settings, {}, std::cout);
+    if (given("status")) return commands::status(settings, {arguments.json, {}}, std::cout);
+    if (given("history")) return commands::history(settings, arguments.history, std::cout, std::cerr);
+    arguments.skip.to = lsn_of(arguments.skip_to);
+    return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"The history of every row of a PostgreSQL database, straight from its WAL."};
-    app.set_version_flag("--version", std::string{"pgchronicle "} + PGCHRONICLE_VERSION);
-    app.require_subcommand(1);
-    app.fallthrough();
-    std::string config_file;
-    app.add_option(
-        "--config,-c", config_file,
-        "Configuration file (default ./pgchronicle.yaml, then /etc/pgchronicle/pgchronicle.yaml)"
-    );
-
-    RunArguments run_arguments;
-    auto* run_app = app.add_subcommand("run", "Copy what is missing, then stream changes into history");
-    auto* until_lsn = run_app->add_option(
-        "--until-lsn", run_arguments.until_lsn, "Stop when everything up to this LSN is stored"
-    );
-    run_app->add_flag(
-        "--until-current", run_arguments.until_current, "Stop when everything written so far is stored"
-    )->excludes(until_lsn);
-    auto* check_app = app.add_subcommand("check", "Find what would stop or surprise run");
-
+    CommandLine line;
     try {
-        app.parse(argc, argv);
+        line.app.parse(argc, argv);
+        return dispatch(line.app, line.arguments);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? exit_done : exit_usage;
-    }
-    try {
-        const auto given = config_file.empty() ? std::nullopt : std::optional{config_file};
-        const auto file = config::find_config_file(given);
-        if (run_app->parsed()) return run(file, run_arguments);
-        if (check_app->parsed()) return commands::check(config::load(file), {}, std::cout);
+        return line.app.exit(error) == 0 ? commands::exit_done : commands::exit_usage;
     } catch (const config::ConfigError& error) {
         std::fprintf(stderr, "%s\n", error.what());
-        return exit_usage;
+        return commands::exit_usage;
+    } catch (const pq::Error& error) {
+        return commands::report(error, std::cerr);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "pgchronicle: error: %s\n", error.what());
-        return exit_usage;
+        return commands::exit_needs_operator;
     }
-    return exit_usage;
 }

@@ -142,7 +142,9 @@ void judge_patterns(const Facts& facts, Problems& problems) {
 }
 
 void judge_overrides(const Facts& facts, Problems& problems) {
-    for (const auto& [name, override] : facts.settings.tables.overrides) {
+    for (const auto& entry : facts.settings.tables.overrides) {
+        const std::string& name = entry.first;
+        const config::TableOverride& override = entry.second;
         const auto& tables = facts.source->tables;
         const auto table = std::ranges::find_if(tables, [&](const auto& candidate) {
             return qualified(candidate) == name;

@@ -1,8 +1,5 @@
 #include "history_writer/pg/metadata.hpp"
 
-#include <chrono>
-#include <thread>
-
 #include <fmt/format.h>
 
 namespace pgchronicle::embedded {
@@ -15,7 +12,9 @@ namespace {
 
 std::string lock_key(const std::string& pipeline) { return "pgchronicle/" + pipeline; }
 
-std::string holder(pq::Connection& target, const std::string& pipeline) {
+}  // namespace
+
+std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline) {
     const auto found = target.exec(
         "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'local'),"
         " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
@@ -37,8 +36,6 @@ std::string holder(pq::Connection& target, const std::string& pipeline) {
     );
 }
 
-}  // namespace
-
 bool has_metadata(pq::Connection& target) {
     return target.exec("SELECT to_regclass('pgchronicle.checkpoint') IS NOT NULL").boolean(0, 0);
 }
@@ -52,18 +49,10 @@ void ensure_metadata(pq::Connection& target) {
     ));
 }
 
-std::string lock_pipeline(pq::Connection& target, const std::string& pipeline, long timeout_ms) {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds poll{100};
-    const auto give_up = Clock::now() + std::chrono::milliseconds{timeout_ms};
-    for (;;) {
-        const auto got = target.exec(
-            "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)}
-        );
-        if (got.boolean(0, 0)) return {};
-        if (Clock::now() >= give_up) return holder(target, pipeline);
-        std::this_thread::sleep_for(poll);
-    }
+bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline) {
+    return target
+        .exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)})
+        .boolean(0, 0);
 }
 
 }  // namespace pgchronicle::history_writer::pg

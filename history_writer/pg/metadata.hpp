@@ -13,11 +13,12 @@ void ensure_metadata(pq::Connection& target);
 /// Whether the metadata is there.
 [[nodiscard]] bool has_metadata(pq::Connection& target);
 
-/// Takes the pipeline's lock, waiting for at most `timeout_ms`. Empty when it is ours, else who
-/// holds it ("process 4711 of \"pgchronicle finance host 812\", connected since ...").
-/// The lock lives as long as the connection.
-[[nodiscard]] std::string lock_pipeline(
-    pq::Connection& target, const std::string& pipeline, long timeout_ms
+/// Takes the pipeline's lock if it is free. The lock lives as long as the connection.
+[[nodiscard]] bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline);
+
+/// Who holds it: `process 4711 ("pgchronicle finance host 812") from ..., connected since ...`.
+[[nodiscard]] std::string pipeline_lock_holder(
+    pq::Connection& target, const std::string& pipeline
 );
 
 }  // namespace pgchronicle::history_writer::pg

@@ -181,4 +181,16 @@ Stored PgHistorySink::poll_flushed() {
     return stored_;
 }
 
+Stored PgHistorySink::flush() {
+    // A synchronous commit flushes everything before it, however slow the target's WAL writer is.
+    if (unflushed_.empty() || in_transaction_) return stored_;
+    target_.exec("BEGIN; SET LOCAL synchronous_commit = on");
+    target_.exec(
+        "UPDATE pgchronicle.checkpoint SET updated_at = clock_timestamp() WHERE pipeline = $1",
+        {pipeline_}
+    );
+    target_.exec("COMMIT");
+    return poll_flushed();
+}
+
 }  // namespace pgchronicle::history_writer::pg

@@ -32,6 +32,7 @@ public:
 
     Stored write(ChangeBatch& batch) override;
     Stored poll_flushed() override;
+    Stored flush() override;
 
 private:
     /// A commit that may not be on disk yet: the target's WAL must be flushed up to `wal_end`.

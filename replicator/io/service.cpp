@@ -35,6 +35,8 @@ constexpr std::chrono::milliseconds status_interval_min{50};
 /// limit, and vectors that grow may hold twice what they need.
 constexpr std::uint64_t memory_parts = 8;
 
+constexpr int refusals_max = 3;
+
 std::string process_name(const std::string& pipeline) {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
@@ -148,8 +150,12 @@ ExitCode Service::run() {
 bool Service::may_pass(const pq::Error& error) {
     // Another process still reads the slot: often our own predecessor's server side.
     constexpr const char* object_in_use = "55006";
-    return error.connection_lost() || error.sqlstate() == object_in_use ||
-           error.disposition() != pq::Disposition::halt;
+    if (error.sqlstate() == object_in_use) return true;
+    const bool passes = error.sqlstate().empty() ? error.connection_lost()
+                                                 : error.disposition() != pq::Disposition::halt;
+    refusals_ = passes ? 0 : refusals_ + 1;
+    // A password may just be changing on one side: a refusal to connect is believed the third time.
+    return passes || (error.connection_lost() && refusals_ < refusals_max);
 }
 
 std::optional<ExitCode> Service::retry(const pq::Error& error) {
@@ -237,21 +243,32 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     return first;
 }
 
+void Service::take_lock(pq::Connection& target) {
+    constexpr std::chrono::milliseconds poll{100};
+    const auto give_up = Clock::now() + settings_.target.lock_timeout;
+    bool waiting = false;
+    while (!pg::try_lock_pipeline(target, settings_.pipeline)) {
+        const auto holder = pg::pipeline_lock_holder(target, settings_.pipeline);
+        if (!waiting) log_.info("lock_waiting", {{"holder", holder}});
+        waiting = true;
+        if (Clock::now() >= give_up) {
+            throw NeedsOperator{
+                "pipeline \"" + settings_.pipeline + "\" is run by another process",
+                "It is held by " + holder + ".",
+                "Two processes never write one history. Stop that one, or wait until its server "
+                "side has noticed that it is gone."};
+        }
+        if (life_.sleep(poll)) return;
+    }
+    log_.info("lock_acquired", {{"pipeline", settings_.pipeline}});
+}
+
 Service::Turn Service::turn() {
     life_.beat(1h);
     auto target = pq::Connection::open(writer_options());
     pg::ensure_metadata(target);
-    const auto holder = pg::lock_pipeline(
-        target, settings_.pipeline, settings_.target.lock_timeout.count()
-    );
-    if (!holder.empty()) {
-        throw NeedsOperator{
-            "pipeline \"" + settings_.pipeline + "\" is run by another process",
-            "It is held by " + holder + ".",
-            "Two processes never write one history. Stop that one, or wait until its server side "
-            "has noticed that it is gone."};
-    }
-    log_.info("lock_acquired", {{"pipeline", settings_.pipeline}});
+    take_lock(target);
+    if (life_.stop_token().stop_requested()) return Turn::finished;
 
     auto source = pq::Connection::open(source_options());
     const auto checkpoint = start_point(source, target);

@@ -33,6 +33,7 @@ private:
     enum class Turn { finished, again };
 
     Turn turn();
+    void take_lock(pq::Connection& target);
     history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
     Turn stream(
         pq::Connection& target,
@@ -54,6 +55,7 @@ private:
     log::Logger& log_;
     Backoff backoff_;
     std::optional<Clock::time_point> failing_since_;
+    int refusals_{0};   ///< Attempts in a row that a server refused for good reasons of its own.
     std::int64_t wal_sender_timeout_ms_{60'000};
     int source_version_{0};
 };

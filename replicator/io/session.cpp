@@ -332,7 +332,9 @@ void Session::poll_flushed_if_due(TimePoint now) {
     last_poll_ = now;
     auto stored = std::make_shared<history_writer::Stored>();
     start_job(
-        [this, stored] { *stored = parts_.sink.poll_flushed(); },
+        [this, stored, hurry = ending()] {
+            *stored = hurry ? parts_.sink.flush() : parts_.sink.poll_flushed();
+        },
         [this, stored] { note_stored(*stored); }
     );
 }

@@ -1,5 +1,6 @@
 """Servers and scenes for the integration tests."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.cluster import ClusterFactory  # noqa: E402
 from support.pgchronicle import binary  # noqa: E402
 from support.scene import Scene, create_roles  # noqa: E402
+
+
+def pytest_configure(config):
+    """SIGTERM (a time limit around the tests, say) cleans up as Ctrl-C does."""
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 @pytest.fixture(scope="session")

@@ -263,6 +263,34 @@ def test_rows_changed_while_the_copy_runs_are_right(scene, identity):
     _finish(scene, service, oracle, scene.spec("t"), as_of_samples=20)
 
 
+def test_a_truncate_behind_the_snapshot_does_not_empty_the_copy(scene):
+    """TRUNCATE is not MVCC-safe: a snapshot taken before it sees an empty table after it."""
+    source = scene.source
+    source.execute(_big_table("full", "a_big"))
+    source.execute("create table operations.b_small (id integer primary key, v text);"
+                   "alter table operations.b_small replica identity full;"
+                   "insert into operations.b_small select g, 'old' from generate_series(1, 9) g")
+    scene.publish()
+    # One worker: the small table waits for the big one.
+    scene.configure(copy={"workers": 1, "chunk": "1MiB"})
+    oracle = scene.oracle("a_big", "b_small")
+    service = scene.start()
+    service.wait_event("copy_started", 60, count=1)
+
+    def change_and_truncate():
+        for statement in ("update operations.b_small set v = 'before' where id < 4",
+                          "truncate operations.b_small",
+                          "insert into operations.b_small values (1, 'reborn')"):
+            source.cluster.execute(statement, dbname=source.name)
+    # It may have to wait for the copy, so not in this thread.
+    writer = threading.Thread(target=change_and_truncate, daemon=True)
+    writer.start()
+    service.wait_event("copy_done", 120)
+    writer.join(60)
+    service.wait_for(lambda: scene.streams(service), 60, "the stream")
+    _finish(scene, service, oracle, scene.spec("a_big"), scene.spec("b_small"), as_of_samples=5)
+
+
 def test_a_kill_during_the_copy_resumes_and_finished_tables_are_not_copied_again(scene):
     rows = 200_000
     scene.source.execute(_big_table("full", "b_big", rows))

@@ -138,7 +138,10 @@ class Service:
         self.log_path = log_path
         with log_path.open("ab") as log:
             self.log_start = log.tell()
-            self.process = subprocess.Popen(arguments, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+            # Killed with the thread that started it, whatever ends that; setpriv execs, so the
+            # pid is the program's.
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *arguments],
+                                            env=env, cwd=cwd, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         _running.add(self)
 

@@ -95,10 +95,11 @@ class Scene:
     def start_streaming(self, *arguments, env=None, timeout=60):
         """Starts `run` and waits until every table is copied and the stream goes on behind."""
         service = self.start(*arguments, env=env)
-        service.wait_for(lambda: self._streams(service), timeout, "the stream behind the copy")
+        service.wait_for(lambda: self.streams(service), timeout, "the stream behind the copy")
         return service
 
-    def _streams(self, service):
+    def streams(self, service):
+        """Whether it streams and nothing is left to copy."""
         names = [event.name for event in service.events()]
         if "stream_started" not in names or tables_to_copy(self.target, self.name) != 0:
             return False
