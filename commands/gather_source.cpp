@@ -18,6 +18,7 @@ constexpr std::chrono::seconds probe_time_limit{5};
 /// Name columns of the first column of a result.
 std::vector<std::string> names_of(const pq::Result& result) {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row) names.push_back(result.str(row, 0));
     return names;
 }

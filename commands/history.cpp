@@ -37,6 +37,7 @@ find_tables(pq::Connection& target, const std::string& pipeline, const std::stri
         {pipeline, name}
     );
     std::vector<Found> tables;
+    tables.reserve(static_cast<std::size_t>(rows.rows()));
     for (int row = 0; row < rows.rows(); ++row) {
         tables.push_back(
             {.source = rows.str(row, 0),

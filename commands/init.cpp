@@ -21,6 +21,7 @@ namespace {
 std::vector<std::string> column(pq::Connection& source, const std::string& sql) {
     const auto result = source.exec(sql);
     std::vector<std::string> values;
+    values.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row) values.push_back(result.str(row, 0));
     return values;
 }
@@ -48,6 +49,7 @@ std::vector<std::string>
 schemas(pq::Connection& source, const std::string& publication, bool of_extensions) {
     const auto result = source.exec(schemas_sql, {publication, of_extensions ? "t" : "f"});
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row) names.push_back(result.str(row, 0));
     return names;
 }

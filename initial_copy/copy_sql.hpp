@@ -23,7 +23,11 @@ struct BlockRange {
 /// What every copied row of a snapshot gets.
 struct SnapshotStamp {
     pgoutput::Lsn seam;
-    std::string time;                    ///< timestamptz text: when the snapshot was taken.
+    /// Recorded as the rows' beginning, timestamptz text: taken before the snapshot, so that no
+    /// transaction behind the seam has an earlier commit time (short of a clock that steps back,
+    /// which the clamp takes care of).
+    std::string time;
+    std::string seam_time;               ///< After it: everything up to the seam had committed.
     bool commit_times{false};            ///< The source knows when each row was committed.
 };
 

@@ -78,6 +78,7 @@ pgoutput::Lsn SnapshotCopy::prepare() {
     auto replication_options = options_.source;
     replication_options.replication = true;
     auto slot_connection = pq::Connection::open(replication_options);
+    stamp_.time = slot_connection.exec("SELECT clock_timestamp()").str(0, 0);
     pq::Result slot;
     try {
         const Deadline deadline{slot_connection, options_.snapshot_timeout, stop_};
@@ -103,7 +104,7 @@ pgoutput::Lsn SnapshotCopy::prepare() {
         connection.exec(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
         sources_.push_back(std::move(connection));
     }
-    stamp_.time = sources_.front().exec("SELECT clock_timestamp()::text").str(0, 0);
+    stamp_.seam_time = sources_.front().exec("SELECT clock_timestamp()").str(0, 0);
     return stamp_.seam;
 }
 
@@ -287,7 +288,7 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
          table.source_schema,
          table.source_table,
          to_string(stamp_.seam),
-         stamp_.time,
+         stamp_.seam_time,
          std::to_string(job.rows)}
     );
     // Nothing that is recorded from here on may lie before the snapshot's time.

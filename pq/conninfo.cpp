@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdlib>
 #include <memory>
@@ -14,24 +15,31 @@ namespace {
 /// What makes values leave as they are and statements mean what they say, whatever the database's
 /// and the role's defaults. The time-outs are ours to decide; a policy must fail, not hide
 /// rows; warnings must arrive.
-constexpr std::pair<const char*, const char*> pinned[] = {
-    {"search_path", ""},
-    {"datestyle", "ISO,MDY"},
-    {"intervalstyle", "postgres"},
-    {"timezone", "UTC"},
-    {"extra_float_digits", "3"},
-    {"bytea_output", "hex"},
-    {"standard_conforming_strings", "on"},
-    {"row_security", "off"},
-    {"client_min_messages", "notice"},
-    {"statement_timeout", "0"},
-    {"lock_timeout", "0"},
-    {"idle_in_transaction_session_timeout", "0"},
-    {"idle_session_timeout", "0"},
+using Setting = std::pair<const char*, const char*>;
+constexpr std::array pinned{
+    Setting{"search_path", ""},
+    Setting{"datestyle", "ISO,MDY"},
+    Setting{"intervalstyle", "postgres"},
+    Setting{"timezone", "UTC"},
+    Setting{"extra_float_digits", "3"},
+    Setting{"bytea_output", "hex"},
+    Setting{"standard_conforming_strings", "on"},
+    Setting{"row_security", "off"},
+    Setting{"client_min_messages", "notice"},
+    Setting{"statement_timeout", "0"},
+    Setting{"lock_timeout", "0"},
+    Setting{"idle_in_transaction_session_timeout", "0"},
+    Setting{"idle_session_timeout", "0"},
 };
 
 /// Keepalive probes until a silent peer is given up: idle + count * interval is the whole time.
 constexpr int keepalive_probes = 2;
+
+/// Empty when it is not set. Nothing here changes the environment, so that reading it is safe.
+std::string environment(const char* name) {
+    const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr ? "" : value;
+}
 
 [[noreturn]] void refuse(std::string primary, std::string detail, std::string hint) {
     throw Error{
@@ -59,7 +67,7 @@ void check_uri(std::string_view dsn) {
     const bool again = rest.substr(0, parameters).find('@', at + 1) != std::string_view::npos;
     if (!again && (rest.find('/') > at || parameters < at)) return;
     refuse(
-        "invalid connection URI: \"@\" or \"/\" stands where it cannot",
+        R"(invalid connection URI: "@" or "/" stands where it cannot)",
         {},
         "Percent-encode special characters of the user name and password, or give the password "
         "outside the URI."
@@ -117,8 +125,7 @@ void append_setting(std::string& out, std::string_view name, std::string_view va
 std::string start_up_options(const Keywords& dsn, const ConnectOptions& options) {
     std::string text = value_of(dsn, "options");
     if (text.empty()) {
-        if (const char* const environment = std::getenv("PGOPTIONS"))
-            text = environment;  // NOLINT(concurrency-mt-unsafe)
+        text = environment("PGOPTIONS");
     }
     for (const auto& [name, value] : pinned) append_setting(text, name, value);
     for (const auto& [name, value] : options.settings) append_setting(text, name, value);
@@ -257,8 +264,7 @@ std::vector<Keywords> attempts(const ConnectOptions& options) {
     set_default(keywords, "fallback_application_name", "pgchronicle");
     if (!options.password.empty()) set(keywords, "password", options.password);
     if (options.replication) set(keywords, "replication", "database");
-    if (std::getenv("PGGSSENCMODE") == nullptr)
-        set_default(keywords, "gssencmode", "disable");  // NOLINT(concurrency-mt-unsafe)
+    if (environment("PGGSSENCMODE").empty()) set_default(keywords, "gssencmode", "disable");
     set_time_limits(keywords, options);
 
     if (value_of(keywords, "target_session_attrs") != "prefer-standby")

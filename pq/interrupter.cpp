@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <fcntl.h>
 #include <future>
@@ -26,8 +27,8 @@ void Interrupter::cancel() noexcept {
         auto sent = std::make_shared<std::promise<void>>();
         auto done = sent->get_future();
         std::thread{[cancel = cancel_, sent] {
-            char text[256];
-            PQcancel(cancel.get(), text, sizeof text);
+            std::array<char, 256> text{};
+            PQcancel(cancel.get(), text.data(), static_cast<int>(text.size()));
             sent->set_value();
         }}.detach();
         done.wait_for(std::chrono::seconds{1});

@@ -3,6 +3,7 @@
 #include "replicator/preflight_rules.hpp"
 
 #include <algorithm>
+#include <array>
 
 // What the publications publish, and what of it the configuration keeps.
 
@@ -22,7 +23,7 @@ std::string joined(const std::vector<std::string>& items) {
 
 /// What the configuration seems to want published: the schemas it names, if it names no other.
 std::string publication_scope(const Facts& facts) {
-    const std::string everything = "FOR ALL TABLES";
+    constexpr const char* everything = "FOR ALL TABLES";
     if (facts.source->server.version < schema_publication_version) return everything;
     std::vector<std::string> schemas;
     for (const auto& pattern : facts.settings.tables.include) {
@@ -71,11 +72,11 @@ struct Operation {
     bool Publication::*published;
 };
 
-constexpr Operation operations[] = {
-    {"insert", &Publication::inserts},
-    {"update", &Publication::updates},
-    {"delete", &Publication::deletes},
-    {"truncate", &Publication::truncates},
+constexpr std::array operations{
+    Operation{"insert", &Publication::inserts},
+    Operation{"update", &Publication::updates},
+    Operation{"delete", &Publication::deletes},
+    Operation{"truncate", &Publication::truncates},
 };
 
 /// Operations that one publication leaves out are fatal unless another one has them: the tables

@@ -2,6 +2,7 @@
 #include "replicator/preflight_rules.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -124,14 +125,15 @@ void judge_shape(const Table& table, const HistoryTable& planned, Problems& prob
 /// Two columns of one name: ours and the source's, or two of the source's after a rename.
 void judge_column_names(const Table& table, const HistoryTable& planned, Problems& problems) {
     const auto& names = planned.names;
-    const std::pair<const char*, const std::string*> own[] = {
-        {"valid_from", &names.valid_from},
-        {"valid_to", &names.valid_to},
-        {"is_current", &names.is_current},
-        {"operation_type", &names.operation_type},
-        {"lsn_from", &names.lsn_from},
-        {"lsn_to", &names.lsn_to},
-        {"change_seq", &names.change_seq},
+    using Own = std::pair<const char*, const std::string*>;
+    const std::array own{
+        Own{"valid_from", &names.valid_from},
+        Own{"valid_to", &names.valid_to},
+        Own{"is_current", &names.is_current},
+        Own{"operation_type", &names.operation_type},
+        Own{"lsn_from", &names.lsn_from},
+        Own{"lsn_to", &names.lsn_to},
+        Own{"change_seq", &names.change_seq},
     };
     std::set<std::string> seen;
     for (const auto& column : planned.columns) {

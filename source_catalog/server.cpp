@@ -108,6 +108,7 @@ read_publications(pq::Connection& source, std::span<const std::string> names) {
         {pq::array_text(names)}
     );
     std::vector<Publication> publications;
+    publications.reserve(static_cast<std::size_t>(result.rows()));
     for (int row = 0; row < result.rows(); ++row) {
         publications.push_back({
             .name = result.str(row, 0),

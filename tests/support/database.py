@@ -6,6 +6,12 @@ import time
 import psycopg2
 
 
+def connection_lost(error):
+    """Whether the connection, not the statement, failed. psycopg2 raises a bare DatabaseError
+    without SQLSTATE when the server is gone in the middle."""
+    return error.pgcode is None or error.pgcode.startswith(("08", "57P"))
+
+
 class Database:
     """One database of a cluster, for one test."""
 
@@ -32,10 +38,11 @@ class Database:
             try:
                 cursor.execute(sql, parameters)
                 return cursor
-            except psycopg2.Error:
+            except psycopg2.Error as error:
                 # The server was restarted since: once more on a new connection.
-                if not self._connection.closed or attempt == 2:
+                if not connection_lost(error) or attempt == 2:
                     raise
+                self._connection.close()
         raise AssertionError("unreachable")
 
     def execute(self, sql, parameters=None):

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import psycopg2
 
+from .database import connection_lost
 from .lsn import format_lsn, parse_lsn
+
+QUERY_CANCELED = "57014"
 
 
 class Watcher(threading.Thread):
@@ -51,7 +54,9 @@ class Watcher(threading.Thread):
             while not self._stopping.wait(self.interval):
                 try:
                     self._sample()
-                except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                except psycopg2.Error as error:
+                    if not connection_lost(error) and error.pgcode != QUERY_CANCELED:
+                        raise
                     self._disconnect()  # A server is down; the scenario may want it so.
         except Exception as error:  # noqa: BLE001 - a watcher that died must not look clean.
             self.violations.append(f"the watcher failed: {error!r}")
