@@ -148,7 +148,7 @@ std::optional<Refusal> refuse_table(
             .exit_code = exit_check_failed,
             .primary =
                 fmt::format("pipeline \"{}\" keeps no history of \"{}\"", settings.pipeline, name),
-            .hint = "\"pgchronicle status\" lists its tables.",
+            .hint = R"("pgchronicle status" lists its tables.)",
         };
     }
     std::string list;

@@ -64,7 +64,7 @@ std::optional<Refusal> refuse_slot(
                 name,
                 server.database
             ),
-            .hint = "\"pgchronicle check\" says more.",
+            .hint = R"("pgchronicle check" says more.)",
         };
     }
     if (slot->wal_status == "lost" || !slot->invalidation_reason.empty()) {

@@ -33,7 +33,7 @@ std::string json_seconds(const std::optional<double>& seconds) {
 
 std::string json_slot(const StatusReport& report) {
     if (!report.slot) {
-        return fmt::format("{{\"name\": {}, \"exists\": false}}", json_string(report.slot_name));
+        return fmt::format(R"({{"name": {}, "exists": false}})", json_string(report.slot_name));
     }
     const auto& slot = *report.slot;
     return fmt::format(

@@ -2,15 +2,14 @@
 
 #ifdef PGCHRONICLE_FAILPOINTS
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <fcntl.h>
+#include <signal.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace pgchronicle {
 
@@ -53,8 +52,7 @@ void record(std::string_view name) {
     if (file == nullptr) return;
     const int fd = ::open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0) return;
-    const std::string line =
-        std::string{name} + " pid=" + std::to_string(::getpid()) + "\n";
+    const std::string line = std::string{name} + " pid=" + std::to_string(::getpid()) + "\n";
     [[maybe_unused]] const auto written = ::write(fd, line.data(), line.size());
     ::close(fd);
 }

@@ -1,11 +1,11 @@
 #include "history_writer/batch_builder.hpp"
 
+#include "history_writer/copy_row.hpp"
+#include "history_writer/row_key.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-
-#include "history_writer/copy_row.hpp"
-#include "history_writer/row_key.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -26,12 +26,16 @@ bool same(const Value& a, const Value& b) {
 
 const char* text_of(PlanErrc code) {
     switch (code) {
-    case PlanErrc::unchanged_toast_without_row: return "a value was not sent and no row holds it";
-    case PlanErrc::key_already_open: return "a row was inserted whose key is open already";
-    case PlanErrc::unknown_key: return "a row was changed whose key was ended before";
+    case PlanErrc::unchanged_toast_without_row:
+        return "a value was not sent and no row holds it";
+    case PlanErrc::key_already_open:
+        return "a row was inserted whose key is open already";
+    case PlanErrc::unknown_key:
+        return "a row was changed whose key was ended before";
     case PlanErrc::missing_old_tuple:
         return "a row without a key was changed and its old values were not sent";
-    case PlanErrc::form_mismatch: return "a value was sent in the other form than the stream's";
+    case PlanErrc::form_mismatch:
+        return "a value was sent in the other form than the stream's";
     }
     return "";
 }
@@ -58,7 +62,9 @@ void BatchBuilder::begin_transaction(const SourceTransaction& transaction) {
 }
 
 bool BatchBuilder::read_values(
-    const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out
+    const HistoryTable& table,
+    const pgoutput::TupleData& tuple,
+    Values& out
 ) const {
     assert(tuple.column_count == table.kept.size());
     out.clear();
@@ -73,9 +79,8 @@ bool BatchBuilder::read_values(
     return true;
 }
 
-bool BatchBuilder::only_excluded_changed(
-    const HistoryTable& table, const pgoutput::Update& change
-) const {
+bool BatchBuilder::only_excluded_changed(const HistoryTable& table, const pgoutput::Update& change)
+    const {
     if (table.kept.size() == table.columns.size()) return false;
     TupleReader old_reader{change.old_tuple};
     TupleReader new_reader{change.new_tuple};
@@ -90,9 +95,8 @@ bool BatchBuilder::only_excluded_changed(
     return excluded_changed;
 }
 
-std::span<const std::byte> BatchBuilder::canonical_key(
-    const HistoryTable& table, const Values& values
-) {
+std::span<const std::byte>
+BatchBuilder::canonical_key(const HistoryTable& table, const Values& values) {
     key_.clear();
     if (!table.keyed) {
         for (const auto& value : values) append_neutral(key_, value);
@@ -143,7 +147,10 @@ void BatchBuilder::end_stretch() {
 }
 
 void BatchBuilder::append_inherited(
-    TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill
+    TableChanges& changes,
+    std::size_t column,
+    Base base,
+    std::uint32_t& fill
 ) {
     std::uint32_t base_close = base.close;
     if (base.version != no_index) {
@@ -201,9 +208,8 @@ std::uint32_t BatchBuilder::append_version(Slot& slot, const Draft& draft) {
     return static_cast<std::uint32_t>(changes.versions.size() - 1);
 }
 
-std::optional<BatchBuilder::Base> BatchBuilder::end_open(
-    Slot& slot, KeyState& state, const Values& key_values, bool old_complete
-) {
+std::optional<BatchBuilder::Base>
+BatchBuilder::end_open(Slot& slot, KeyState& state, const Values& key_values, bool old_complete) {
     TableChanges& changes = *slot.changes;
     if (state.open_version != no_index) {
         Base base{state.open_version, no_index};
@@ -287,8 +293,8 @@ BatchBuilder::Outcome BatchBuilder::update(
         }
         // Unchanged TOAST stands in the old tuple: all of it under FULL, key columns otherwise.
         for (std::size_t i = 0; i < new_values_.size(); ++i) {
-            const bool in_key = std::find(table->key.begin(), table->key.end(), i) !=
-                                table->key.end();
+            const bool in_key =
+                std::find(table->key.begin(), table->key.end(), i) != table->key.end();
             if (new_values_[i].kind == ValueKind::unchanged_toast && (full || in_key)) {
                 new_values_[i] = old_values_[i];
             }
@@ -308,9 +314,8 @@ BatchBuilder::Outcome BatchBuilder::update(
     return replace(slot, state, {new_values_, *base, Operation::update, change_seq}, false);
 }
 
-BatchBuilder::Outcome BatchBuilder::replace(
-    Slot& slot, KeyState& state, const Draft& draft, bool full
-) {
+BatchBuilder::Outcome
+BatchBuilder::replace(Slot& slot, KeyState& state, const Draft& draft, bool full) {
     TableChanges& changes = *slot.changes;
     state.open_version = append_version(slot, draft);
     // Under FULL it is known already that a kept column changed.
@@ -334,16 +339,20 @@ bool BatchBuilder::drop_if_same(TableChanges& changes, std::uint32_t before) {
     const auto equal = [](std::span<const std::byte> a, std::span<const std::byte> b) {
         return std::equal(a.begin(), a.end(), b.begin(), b.end());
     };
-    if (!equal(bytes_of(changes.payload, old.offset, old.size),
-               bytes_of(changes.payload, fresh.offset, fresh.size)) ||
+    if (!equal(
+            bytes_of(changes.payload, old.offset, old.size),
+            bytes_of(changes.payload, fresh.offset, fresh.size)
+        ) ||
         (old.fill == no_index) != (fresh.fill == no_index)) {
         return false;
     }
     if (fresh.fill != no_index) {
         const auto size = (changes.table->columns.size() + 7) / 8;
         const Fill last = changes.fills.back();
-        if (!equal(bytes_of(changes.bitmaps, changes.fills[old.fill].bitmap, size),
-                   bytes_of(changes.bitmaps, last.bitmap, size))) {
+        if (!equal(
+                bytes_of(changes.bitmaps, changes.fills[old.fill].bitmap, size),
+                bytes_of(changes.bitmaps, last.bitmap, size)
+            )) {
             return false;
         }
         changes.bitmaps.resize(last.bitmap);
@@ -365,7 +374,8 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
     const auto base = end_open(slot, state, old_values_, old_complete);
     if (!base) return error(PlanErrc::unknown_key, table, draft.change_seq);
     state.seen = true;
-    if (!table.keyed) return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
+    if (!table.keyed)
+        return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
 
     const Bytes old_copy{key_};
     const auto new_key = canonical_key(table, draft.values);
@@ -383,7 +393,11 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
 }
 
 void BatchBuilder::append_tombstone(
-    Slot& slot, bool complete, Base base, Operation operation, std::uint64_t change_seq
+    Slot& slot,
+    bool complete,
+    Base base,
+    Operation operation,
+    std::uint64_t change_seq
 ) {
     if (!complete) {
         // Only the key was sent; everything else is what the last version says.
@@ -420,7 +434,8 @@ BatchBuilder::Outcome BatchBuilder::remove(
 }
 
 void BatchBuilder::truncate(
-    const std::shared_ptr<const HistoryTable>& table, std::uint64_t change_seq
+    const std::shared_ptr<const HistoryTable>& table,
+    std::uint64_t change_seq
 ) {
     batch_.stretches.back().truncates.push_back({table, current(), change_seq});
     ++batch_.rows;

@@ -1,15 +1,15 @@
 #pragma once
 
+#include "history_writer/change_batch.hpp"
+#include "history_writer/key_index.hpp"
+#include "history_writer/wire_bytes.hpp"
+#include "pgoutput/message.hpp"
+
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "history_writer/change_batch.hpp"
-#include "history_writer/key_index.hpp"
-#include "history_writer/wire_bytes.hpp"
-#include "pgoutput/message.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -24,7 +24,7 @@ enum class PlanErrc : std::uint8_t {
 
 struct PlanError {
     PlanErrc code{};
-    std::string table;            ///< schema.table on the source.
+    std::string table;  ///< schema.table on the source.
     std::uint64_t change_seq{0};
 };
 
@@ -90,7 +90,7 @@ private:
     };
     /// What one version is made of.
     struct Draft {
-        const Values& values;            ///< Unchanged TOAST stands for "as in the base".
+        const Values& values;  ///< Unchanged TOAST stands for "as in the base".
         Base base;
         Operation operation{};
         std::uint64_t change_seq{0};
@@ -101,25 +101,25 @@ private:
     [[nodiscard]] std::uint32_t current() const {
         return static_cast<std::uint32_t>(batch_.transactions.size() - 1);
     }
-    [[nodiscard]] bool read_values(
-        const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out
-    ) const;
-    [[nodiscard]] bool only_excluded_changed(
-        const HistoryTable& table, const pgoutput::Update& change
-    ) const;
+    [[nodiscard]] bool
+    read_values(const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out) const;
+    [[nodiscard]] bool
+    only_excluded_changed(const HistoryTable& table, const pgoutput::Update& change) const;
     /// The canonical key of `values`; empty when a key column was not sent.
     std::span<const std::byte> canonical_key(const HistoryTable& table, const Values& values);
-    std::optional<Base> end_open(
-        Slot& slot, KeyState& state, const Values& key_values, bool old_complete
-    );
+    std::optional<Base>
+    end_open(Slot& slot, KeyState& state, const Values& key_values, bool old_complete);
     std::uint32_t append_version(Slot& slot, const Draft& draft);
     /// The tombstone of the row in `old_values_`.
     void append_tombstone(
-        Slot& slot, bool complete, Base base, Operation operation, std::uint64_t change_seq
+        Slot& slot,
+        bool complete,
+        Base base,
+        Operation operation,
+        std::uint64_t change_seq
     );
-    void append_inherited(
-        TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill
-    );
+    void
+    append_inherited(TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill);
     /// Takes the version added last back if it says what `before` says; true then.
     bool drop_if_same(TableChanges& changes, std::uint32_t before);
     [[nodiscard]] Outcome rekey(Slot& slot, const Draft& draft, bool old_complete);

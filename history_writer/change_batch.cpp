@@ -6,12 +6,18 @@ namespace pgchronicle::history_writer {
 
 const char* name_of(Operation operation) {
     switch (operation) {
-    case Operation::insert: return "INSERT";
-    case Operation::update: return "UPDATE";
-    case Operation::remove: return "DELETE";
-    case Operation::truncate: return "TRUNCATE";
-    case Operation::rekey: return "REKEY";
-    case Operation::snapshot: return "SNAPSHOT";
+    case Operation::insert:
+        return "INSERT";
+    case Operation::update:
+        return "UPDATE";
+    case Operation::remove:
+        return "DELETE";
+    case Operation::truncate:
+        return "TRUNCATE";
+    case Operation::rekey:
+        return "REKEY";
+    case Operation::snapshot:
+        return "SNAPSHOT";
     }
     return "";
 }

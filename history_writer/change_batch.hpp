@@ -1,15 +1,15 @@
 #pragma once
 
+#include "history_writer/history_table.hpp"
+#include "pgoutput/lsn.hpp"
+#include "pgoutput/timestamp.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include "history_writer/history_table.hpp"
-#include "pgoutput/lsn.hpp"
-#include "pgoutput/timestamp.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -34,12 +34,12 @@ struct Version {
     std::uint64_t offset{0};
     std::uint64_t change_seq{0};
     std::uint32_t size{0};
-    std::uint32_t opened_by{0};          ///< Index into the batch's transactions.
-    std::uint32_t closed_by{no_index};   ///< The same, or no_index while open.
-    std::uint32_t fill{no_index};        ///< Index into `fills`: some columns are not known here.
+    std::uint32_t opened_by{0};         ///< Index into the batch's transactions.
+    std::uint32_t closed_by{no_index};  ///< The same, or no_index while open.
+    std::uint32_t fill{no_index};       ///< Index into `fills`: some columns are not known here.
     std::uint32_t previous_open{no_index};  ///< Without a key: the identical row opened before.
     Operation operation{Operation::insert};
-    bool dropped{false};                 ///< Found to say what the version before it says.
+    bool dropped{false};  ///< Found to say what the version before it says.
 };
 
 /// A version that is open in the target and ends in this batch. Its key columns stand at `offset`
@@ -48,9 +48,9 @@ struct Version {
 struct Close {
     std::uint64_t offset{0};
     std::uint32_t size{0};
-    std::uint32_t closed_by{0};          ///< no_index: nothing is to be closed after all.
-    std::uint32_t nth{0};                ///< Which of several identical open rows; 0 with a key.
-    std::uint32_t old_row{no_index};     ///< Index into `old_rows`: the row as the source had it.
+    std::uint32_t closed_by{0};       ///< no_index: nothing is to be closed after all.
+    std::uint32_t nth{0};             ///< Which of several identical open rows; 0 with a key.
+    std::uint32_t old_row{no_index};  ///< Index into `old_rows`: the row as the source had it.
     /// The version that follows, where only the target can tell whether it says anything new: the
     /// change may have been one of excluded columns alone. The sink then drops both.
     std::uint32_t unless_same_as{no_index};
@@ -61,7 +61,7 @@ struct Close {
 struct Fill {
     std::uint32_t version{0};
     std::uint32_t close{0};
-    std::uint32_t bitmap{0};             ///< Offset into `bitmaps`.
+    std::uint32_t bitmap{0};  ///< Offset into `bitmaps`.
 };
 
 /// A row as an old tuple had it, complete. Kept only below the seam, where it may be the first that
@@ -108,7 +108,7 @@ struct ChangeBatch {
     WireForm form{WireForm::binary};
     std::vector<SourceTransaction> transactions;
     std::vector<Stretch> stretches;
-    std::uint64_t rows{0};               ///< Versions and closes.
+    std::uint64_t rows{0};  ///< Versions and closes.
     bool continues{false};
     /// Where the checkpoint goes when this is written; `last_commit_end` is 0/0 when no
     /// transaction ended here (idle progress).

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "pgoutput/lsn.hpp"
+#include "pgoutput/timestamp.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "pgoutput/lsn.hpp"
-#include "pgoutput/timestamp.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -24,11 +24,11 @@ struct SourceIdentity {
 /// Up to where the history is complete. Written in the same transaction as the rows.
 struct Checkpoint {
     SourceIdentity source;
-    pgoutput::Lsn slot_start;        ///< Where the slot stood at the first run.
+    pgoutput::Lsn slot_start;  ///< Where the slot stood at the first run.
     /// Recorded time of the first transaction after it, once there was one.
     std::optional<pgoutput::PgTimestamp> slot_start_time;
-    pgoutput::Lsn last_commit_end;   ///< End of the last source transaction stored.
-    pgoutput::Lsn position;          ///< At or after it; what may be acknowledged.
+    pgoutput::Lsn last_commit_end;  ///< End of the last source transaction stored.
+    pgoutput::Lsn position;         ///< At or after it; what may be acknowledged.
     std::optional<pgoutput::PgTimestamp> last_commit_time;  ///< The clamp.
 };
 

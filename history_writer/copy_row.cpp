@@ -15,11 +15,16 @@ constexpr std::byte tab{'\t'};
 /// The letter that follows the backslash, or NUL when the byte stands for itself.
 char escape_of(std::byte b) {
     switch (static_cast<char>(b)) {
-    case '\\': return '\\';
-    case '\t': return 't';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    default: return '\0';
+    case '\\':
+        return '\\';
+    case '\t':
+        return 't';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    default:
+        return '\0';
     }
 }
 
@@ -64,25 +69,24 @@ void append_field(Bytes& out, const Value& value, WireForm form) {
     out[at + 1] = static_cast<std::byte>((bits >> 16U) & 0xFFU);
     out[at + 2] = static_cast<std::byte>((bits >> 8U) & 0xFFU);
     out[at + 3] = static_cast<std::byte>(bits & 0xFFU);
-    if (length != 0) std::memcpy(out.data() + at + sizeof(std::int32_t), value.bytes.data(), length);
+    if (length != 0)
+        std::memcpy(out.data() + at + sizeof(std::int32_t), value.bytes.data(), length);
 }
 
-std::span<const std::byte> field_of(
-    std::span<const std::byte> row, std::size_t column, WireForm form
-) {
+std::span<const std::byte>
+field_of(std::span<const std::byte> row, std::size_t column, WireForm form) {
     if (form == WireForm::text) {
         for (std::size_t i = 0;; ++i) {
-            const auto end = static_cast<std::size_t>(
-                std::find(row.begin(), row.end(), tab) - row.begin() + 1
-            );
+            const auto end =
+                static_cast<std::size_t>(std::find(row.begin(), row.end(), tab) - row.begin() + 1);
             if (i == column) return row.first(end);
             row = row.subspan(end);
         }
     }
     for (std::size_t i = 0;; ++i) {
         const auto length = read_int32(row.data());
-        const auto size = sizeof(std::int32_t) +
-                          (length < 0 ? 0 : static_cast<std::size_t>(length));
+        const auto size =
+            sizeof(std::int32_t) + (length < 0 ? 0 : static_cast<std::size_t>(length));
         if (i == column) return row.first(size);
         row = row.subspan(size);
     }

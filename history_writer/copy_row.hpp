@@ -1,10 +1,10 @@
 #pragma once
 
-#include <span>
-
 #include "history_writer/history_table.hpp"
 #include "history_writer/wire_bytes.hpp"
 #include "pgoutput/tuple.hpp"
+
+#include <span>
 
 // The source columns of one row as COPY takes them. Binary: per column an int32 length (-1 for
 // NULL) and the bytes. Text: per column its escaped text and a tab, which the columns that follow
@@ -22,8 +22,7 @@ void append_null_field(Bytes& out, WireForm form);
 void append_escaped(Bytes& out, std::span<const std::byte> text);
 
 /// The bytes of field number `column` within `row`, its tab included.
-[[nodiscard]] std::span<const std::byte> field_of(
-    std::span<const std::byte> row, std::size_t column, WireForm form
-);
+[[nodiscard]] std::span<const std::byte>
+field_of(std::span<const std::byte> row, std::size_t column, WireForm form);
 
 }  // namespace pgchronicle::history_writer

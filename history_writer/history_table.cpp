@@ -1,10 +1,10 @@
 #include "history_writer/history_table.hpp"
 
+#include "history_writer/table_pattern.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
-
-#include "history_writer/table_pattern.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -21,9 +21,8 @@ constexpr std::uint32_t bpchar_oid = 1042;
 
 /// Types whose values are names of objects: binary they are OIDs, which mean nothing elsewhere,
 /// and the objects they name may not exist in the target.
-constexpr std::array<std::uint32_t, 11> name_like_oids{
-    24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191
-};
+constexpr std::array<std::uint32_t, 12>
+    name_like_oids{24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191};
 
 std::uint32_t oid_of(const source_catalog::Column& column) {
     return static_cast<std::uint32_t>(column.type);
@@ -33,7 +32,9 @@ bool names_objects(std::uint32_t oid) {
     return std::find(name_like_oids.begin(), name_like_oids.end(), oid) != name_like_oids.end();
 }
 
-bool built_in(std::uint32_t oid) { return oid < pgoutput::first_normal_oid; }
+bool built_in(std::uint32_t oid) {
+    return oid < pgoutput::first_normal_oid;
+}
 
 std::uint64_t fnv1a(const std::string& text) {
     std::uint64_t hash = 0xCBF29CE484222325ULL;
@@ -46,11 +47,15 @@ std::uint64_t fnv1a(const std::string& text) {
 
 KeyEquality equality_of(const source_catalog::Column& column) {
     switch (oid_of(column)) {
-    case numeric_oid: return KeyEquality::numeric;
+    case numeric_oid:
+        return KeyEquality::numeric;
     case float4_oid:
-    case float8_oid: return KeyEquality::floating;
-    case bpchar_oid: return KeyEquality::blank_padded;
-    default: return KeyEquality::bytes;
+    case float8_oid:
+        return KeyEquality::floating;
+    case bpchar_oid:
+        return KeyEquality::blank_padded;
+    default:
+        return KeyEquality::bytes;
     }
 }
 
@@ -70,9 +75,8 @@ std::string shortened(const std::string& name) {
     return name.substr(0, cut) + hash;
 }
 
-TargetName target_name(
-    const std::string& schema, const std::string& table, const config::Settings& settings
-) {
+TargetName
+target_name(const std::string& schema, const std::string& table, const config::Settings& settings) {
     TargetName name{settings.target.schema, table + settings.target.table_suffix};
     constexpr std::string_view placeholder = "{schema}";
     if (const auto at = name.schema.find(placeholder); at != std::string::npos) {
@@ -85,9 +89,7 @@ TargetName target_name(
     return {shortened(name.schema), shortened(name.table)};
 }
 
-bool wanted(
-    const std::string& schema, const std::string& table, const config::Settings& settings
-) {
+bool wanted(const std::string& schema, const std::string& table, const config::Settings& settings) {
     return TableFilter{settings.tables.include, settings.tables.exclude}.selects(schema, table);
 }
 
@@ -99,15 +101,14 @@ TargetType target_type(const source_catalog::Column& column) {
     }
     const auto element = column.array ? column.element_type : oid_of(column);
     if (!built_in(oid_of(column)) || !built_in(element) || names_objects(element) ||
-        names_objects(oid_of(column))) {
+        names_objects(oid_of(column)) || !column.has_binary_send) {
         return {"text", true};
     }
     return {column.type_sql, false};
 }
 
-HistoryTable plan_history_table(
-    const source_catalog::Table& source, const config::Settings& settings
-) {
+HistoryTable
+plan_history_table(const source_catalog::Table& source, const config::Settings& settings) {
     HistoryTable table;
     table.relation = source.id;
     table.source_schema = source.schema_name;
@@ -165,10 +166,10 @@ bool binary_safe(const source_catalog::Table& source, const HistoryTable& table)
         const auto& column = source.columns[i];
         if (i < table.kept.size() && table.kept[i] < 0) continue;
         const auto oid = oid_of(column);
-        const bool plain = column.type_kind == 'b' || column.type_kind == 'r' ||
-                           column.type_kind == 'm';
-        const bool element_plain = !column.array || (built_in(column.element_type) &&
-                                                     !names_objects(column.element_type));
+        const bool plain =
+            column.type_kind == 'b' || column.type_kind == 'r' || column.type_kind == 'm';
+        const bool element_plain =
+            !column.array || (built_in(column.element_type) && !names_objects(column.element_type));
         if (!plain || !element_plain || !built_in(oid) || names_objects(oid) ||
             !column.has_binary_send) {
             return false;

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "config/settings.hpp"
 #include "pgoutput/ids.hpp"
 #include "pgoutput/relation.hpp"
 #include "source_catalog/model.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace pgchronicle::history_writer {
 
@@ -24,9 +24,9 @@ enum class KeyEquality : std::uint8_t {
 
 /// One column of a history table that comes from the source.
 struct HistoryColumn {
-    std::string name;         ///< In the history table.
+    std::string name;  ///< In the history table.
     std::string source_name;
-    std::string type_sql;     ///< Its type there.
+    std::string type_sql;        ///< Its type there.
     bool stored_as_text{false};  ///< The target has no such type, so its text form is kept.
     KeyEquality equality{KeyEquality::bytes};
 
@@ -40,10 +40,10 @@ struct HistoryTable {
     std::string source_table;
     std::string target_schema;
     std::string target_table;
-    std::string base_name;                ///< target_table without the suffix: names views and functions.
-    std::vector<HistoryColumn> columns;   ///< Kept ones, in the order of the relation's columns.
-    std::vector<std::uint16_t> key;       ///< Row key: indexes into `columns`, in key order.
-    bool keyed{true};                     ///< False: no key at all, the whole row identifies it.
+    std::string base_name;  ///< target_table without the suffix: names views and functions.
+    std::vector<HistoryColumn> columns;  ///< Kept ones, in the order of the relation's columns.
+    std::vector<std::uint16_t> key;      ///< Row key: indexes into `columns`, in key order.
+    bool keyed{true};                    ///< False: no key at all, the whole row identifies it.
     config::HistoryColumnNames names;
     config::OnUnknownKey on_unknown_key{config::OnUnknownKey::stop};
     /// The table's rows have not been copied yet: a change may meet a row that nobody has seen.
@@ -61,24 +61,21 @@ struct TargetName {
 
     friend auto operator<=>(const TargetName&, const TargetName&) = default;
 };
-[[nodiscard]] TargetName target_name(
-    const std::string& schema, const std::string& table, const config::Settings& settings
-);
+[[nodiscard]] TargetName
+target_name(const std::string& schema, const std::string& table, const config::Settings& settings);
 
 /// `name` when it fits PostgreSQL's 63 bytes, else a prefix (never half a character) and a hash.
 [[nodiscard]] std::string shortened(const std::string& name);
 
 /// Whether the configuration wants the history of this table.
-[[nodiscard]] bool wanted(
-    const std::string& schema, const std::string& table, const config::Settings& settings
-);
+[[nodiscard]] bool
+wanted(const std::string& schema, const std::string& table, const config::Settings& settings);
 
 /// The history table for a source table as its catalog describes it. Its row key is the primary
 /// key under DEFAULT, FULL and NOTHING, the index's columns under USING INDEX, and the whole row
 /// where there is neither.
-[[nodiscard]] HistoryTable plan_history_table(
-    const source_catalog::Table& source, const config::Settings& settings
-);
+[[nodiscard]] HistoryTable
+plan_history_table(const source_catalog::Table& source, const config::Settings& settings);
 
 /// The type that keeps `column` in the target, and whether that is its text form.
 struct TargetType {

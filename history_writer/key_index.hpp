@@ -1,11 +1,11 @@
 #pragma once
 
+#include "history_writer/change_batch.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "history_writer/change_batch.hpp"
 
 namespace pgchronicle::history_writer {
 
@@ -35,7 +35,7 @@ private:
     void grow();
 
     std::vector<KeyState> states_;
-    std::vector<std::uint32_t> buckets_;   ///< Power of two; no_index where empty.
+    std::vector<std::uint32_t> buckets_;  ///< Power of two; no_index where empty.
     std::vector<std::byte> keys_;
 };
 

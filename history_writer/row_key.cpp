@@ -83,10 +83,18 @@ void append_canonical(Bytes& out, const Value& value, KeyEquality equality) {
         return;
     }
     switch (equality) {
-    case KeyEquality::bytes: append_neutral(out, value); return;
-    case KeyEquality::numeric: append_numeric(out, value); return;
-    case KeyEquality::floating: append_floating(out, value); return;
-    case KeyEquality::blank_padded: append_unpadded(out, value); return;
+    case KeyEquality::bytes:
+        append_neutral(out, value);
+        return;
+    case KeyEquality::numeric:
+        append_numeric(out, value);
+        return;
+    case KeyEquality::floating:
+        append_floating(out, value);
+        return;
+    case KeyEquality::blank_padded:
+        append_unpadded(out, value);
+        return;
     }
 }
 

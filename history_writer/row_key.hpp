@@ -1,10 +1,10 @@
 #pragma once
 
-#include <span>
-
 #include "history_writer/history_table.hpp"
 #include "history_writer/wire_bytes.hpp"
 #include "pgoutput/tuple.hpp"
+
+#include <span>
 
 namespace pgchronicle::history_writer {
 

@@ -26,9 +26,15 @@ void append_integer(Bytes& out, Integer value) {
     }
     out.insert(out.end(), bytes, bytes + sizeof(Integer));
 }
-inline void append_int16(Bytes& out, std::int16_t value) { append_integer(out, value); }
-inline void append_int32(Bytes& out, std::int32_t value) { append_integer(out, value); }
-inline void append_int64(Bytes& out, std::int64_t value) { append_integer(out, value); }
+inline void append_int16(Bytes& out, std::int16_t value) {
+    append_integer(out, value);
+}
+inline void append_int32(Bytes& out, std::int32_t value) {
+    append_integer(out, value);
+}
+inline void append_int64(Bytes& out, std::int64_t value) {
+    append_integer(out, value);
+}
 
 /// Reads an int32 in network order; the caller knows that four bytes are there.
 inline std::int32_t read_int32(const std::byte* at) {

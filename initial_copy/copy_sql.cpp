@@ -1,9 +1,9 @@
 #include "initial_copy/copy_sql.hpp"
 
-#include <fmt/format.h>
-
 #include "history_writer/pg/sql_text.hpp"
 #include "pq/quoting.hpp"
+
+#include <fmt/format.h>
 
 namespace pgchronicle::initial_copy {
 
@@ -22,13 +22,13 @@ std::string row_of(const HistoryTable& table, const std::string& prefix) {
     return "ROW(" + list + ")";
 }
 
-std::string key_equals(
-    const HistoryTable& table, const std::string& left, const std::string& right
-) {
+std::string
+key_equals(const HistoryTable& table, const std::string& left, const std::string& right) {
     std::string condition;
     for (const auto column : table.key) {
         const auto name = quote_identifier(table.columns[column].name);
-        condition += fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
+        condition +=
+            fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
     }
     return condition;
 }
@@ -38,7 +38,10 @@ std::string key_text(const HistoryTable& table, const std::string& prefix) {
     std::string list;
     for (const auto column : table.key) {
         list += fmt::format(
-            "{}{}{}::text", list.empty() ? "" : ", ", prefix, quote_identifier(table.columns[column].name)
+            "{}{}{}::text",
+            list.empty() ? "" : ", ",
+            prefix,
+            quote_identifier(table.columns[column].name)
         );
     }
     return "ARRAY[" + list + "]";
@@ -181,23 +184,6 @@ std::string settle_pending_sql(const HistoryTable& table) {
         " AND p.row_key IN (SELECT row_key FROM pg_temp.resolvable)",
         quote_literal(table.target_schema),
         quote_literal(table.target_table)
-    );
-}
-
-std::string unknown_values_sql(const HistoryTable& table) {
-    return fmt::format(
-        "INSERT INTO pgchronicle.gap (pipeline, source_schema, source_table, from_lsn, to_lsn,"
-        " reason, detail) SELECT $1, {source_schema}, {source_table}, $2::pg_lsn, $3::pg_lsn,"
-        " 'value_unknown', pg_catalog.format('%s versions hold NULL for values that were changed"
-        " before the first copy; the first: key %s, columns %s', count(*),"
-        " (pg_catalog.array_agg(p.row_key::text ORDER BY p.lsn_from, p.change_seq))[1],"
-        " (pg_catalog.array_agg(p.columns::text ORDER BY p.lsn_from, p.change_seq))[1])"
-        " FROM pgchronicle.pending_value p WHERE p.pipeline = $1 AND p.target_schema = {schema}"
-        " AND p.target_table = {table} AND p.columns <> '{{}}' HAVING count(*) > 0",
-        fmt::arg("source_schema", quote_literal(table.source_schema)),
-        fmt::arg("source_table", quote_literal(table.source_table)),
-        fmt::arg("schema", quote_literal(table.target_schema)),
-        fmt::arg("table", quote_literal(table.target_table))
     );
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
 #include "source_catalog/model.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
 
 // The SQL of the initial copy; text only.
 
@@ -27,8 +27,8 @@ struct SnapshotStamp {
     /// transaction behind the seam has an earlier commit time (short of a clock that steps back,
     /// which the clamp takes care of).
     std::string time;
-    std::string seam_time;               ///< After it: everything up to the seam had committed.
-    bool commit_times{false};            ///< The source knows when each row was committed.
+    std::string seam_time;     ///< After it: everything up to the seam had committed.
+    bool commit_times{false};  ///< The source knows when each row was committed.
 };
 
 /// COPY (SELECT ...) TO STDOUT on the source: the history table's columns, in its order, binary.
@@ -50,14 +50,12 @@ struct SnapshotStamp {
 [[nodiscard]] std::string merge_sql(const HistoryTable& table);
 /// Makes pg_temp.resolvable (row_key, name): values that the copy knows, for the version that is
 /// open at the seam waits for them too. Parameter: the pipeline.
-[[nodiscard]] std::string find_resolvable_sql(const HistoryTable& table, const std::string& pipeline);
+[[nodiscard]] std::string
+find_resolvable_sql(const HistoryTable& table, const std::string& pipeline);
 /// Gives column `column` of versions that wait for it what the copy says. Parameter: the pipeline.
 [[nodiscard]] std::string fill_pending_sql(const HistoryTable& table, std::size_t column);
 /// Takes columns off the lists of those that just got them. Parameter: the pipeline.
 [[nodiscard]] std::string settle_pending_sql(const HistoryTable& table);
-/// One gap row for the values that nobody knows. Parameters: pipeline, from, to.
-[[nodiscard]] std::string unknown_values_sql(const HistoryTable& table);
-
 /// Removes what an interrupted copy left.
 [[nodiscard]] std::string remove_partial_copy_sql(const HistoryTable& table);
 /// Whether a table holds anything but what an interrupted copy left.

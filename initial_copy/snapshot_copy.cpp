@@ -1,14 +1,13 @@
 #include "initial_copy/snapshot_copy.hpp"
 
-#include <unistd.h>
+#include "history_writer/pg/sql_text.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <thread>
-
-#include <fmt/format.h>
-
-#include "history_writer/pg/sql_text.hpp"
+#include <unistd.h>
 
 namespace pgchronicle::initial_copy {
 
@@ -18,7 +17,7 @@ using history_writer::pg::qualified_name;
 /// One table on its way.
 struct SnapshotCopy::Job {
     PendingTable pending;
-    std::string into;                 ///< The history table, or a staging table.
+    std::string into;  ///< The history table, or a staging table.
     bool staged{false};
     std::size_t chunks_left{0};
     std::atomic<std::uint64_t> rows{0};
@@ -185,7 +184,8 @@ void SnapshotCopy::run(const std::vector<PendingTable>& tables) {
 void SnapshotCopy::report(bool last) {
     const auto elapsed =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-    const auto rate = static_cast<std::uint64_t>(static_cast<double>(rows_) / std::max(elapsed, 0.001));
+    const auto rate =
+        static_cast<std::uint64_t>(static_cast<double>(rows_) / std::max(elapsed, 0.001));
     // Rows on the wire are somewhat smaller than on the heap: the share is an estimate.
     const double share =
         bytes_expected_ == 0
@@ -193,14 +193,24 @@ void SnapshotCopy::report(bool last) {
             : std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(bytes_expected_));
     if (!bar_) {
         if (!last) {
-            log_.info("copy_progress", {{"rows", rows_.load()}, {"bytes", bytes_.load()}, {"rows_per_second", rate}});
+            log_.info(
+                "copy_progress",
+                {{"rows", rows_.load()}, {"bytes", bytes_.load()}, {"rows_per_second", rate}}
+            );
         }
         return;
     }
     constexpr std::size_t width = 40;
     const auto filled = last ? width : static_cast<std::size_t>(share * width);
     const auto line = fmt::format(
-        "\r[{:#<{}}{:.<{}}] {} rows, {} rows/s {}", "", filled, "", width - filled, rows_.load(), rate, last ? "\n" : ""
+        "\r[{:#<{}}{:.<{}}] {} rows, {} rows/s {}",
+        "",
+        filled,
+        "",
+        width - filled,
+        rows_.load(),
+        rate,
+        last ? "\n" : ""
     );
     std::fputs(line.c_str(), stderr);
 }
@@ -209,9 +219,9 @@ void SnapshotCopy::work(pq::Connection& source) {
     auto target = pq::Connection::open(options_.target);
     // A stop cuts the connections, so that a COPY that runs ends at once.
     const std::stop_callback cut{stop_, [&] {
-        source.interrupt(true);
-        target.interrupt(true);
-    }};
+                                     source.interrupt(true);
+                                     target.interrupt(true);
+                                 }};
     for (;;) {
         Chunk chunk;
         {
@@ -265,7 +275,8 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
         "SELECT slot_start FROM pgchronicle.checkpoint WHERE pipeline = $1", {options_.pipeline}
     );
     target.exec(
-        unknown_values_sql(table), {options_.pipeline, start.str(0, 0), to_string(stamp_.seam)}
+        history_writer::pg::unknown_values_sql(table),
+        {options_.pipeline, start.str(0, 0), to_string(stamp_.seam)}
     );
     target.exec(
         "DELETE FROM pgchronicle.pending_value WHERE pipeline = $1 AND target_schema = $2"

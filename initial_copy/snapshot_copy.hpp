@@ -1,5 +1,9 @@
 #pragma once
 
+#include "initial_copy/copy_sql.hpp"
+#include "log/log.hpp"
+#include "pq/connection.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -12,10 +16,6 @@
 #include <string>
 #include <vector>
 
-#include "initial_copy/copy_sql.hpp"
-#include "log/log.hpp"
-#include "pq/connection.hpp"
-
 namespace pgchronicle::initial_copy {
 
 /// A table to be copied.
@@ -25,15 +25,15 @@ struct PendingTable {
 };
 
 struct CopyOptions {
-    pq::ConnectOptions source;          ///< A plain connection's.
+    pq::ConnectOptions source;  ///< A plain connection's.
     pq::ConnectOptions target;
     std::string pipeline;
-    std::string create_slot_command;    ///< Of a temporary slot that exports its snapshot.
+    std::string create_slot_command;  ///< Of a temporary slot that exports its snapshot.
     unsigned workers{2};
     std::uint64_t chunk_bytes{256U << 20U};
     /// How long the snapshot may wait for transactions that run on the source.
     std::chrono::seconds snapshot_timeout{60};
-    bool commit_times{false};           ///< The source has track_commit_timestamp.
+    bool commit_times{false};  ///< The source has track_commit_timestamp.
 };
 
 /// The copy of tables as of one LSN, the seam.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <poll.h>
 #include <unistd.h>
@@ -72,6 +73,14 @@ Error timeout_error(const Keywords& keywords, std::chrono::seconds limit) {
     }};
 }
 
+/// The connect_timeout in force; anything but a positive number is a second, libpq refuses it.
+std::chrono::seconds connect_limit(const Keywords& keywords) {
+    const std::string text = value_of(keywords, "connect_timeout");
+    int seconds = 0;
+    std::from_chars(text.data(), text.data() + text.size(), seconds);
+    return std::chrono::seconds{std::max(1, seconds)};
+}
+
 void ignore_notice(void*, const PGresult*) {}
 
 /// Connects to one host within connect_timeout; throws Error.
@@ -93,9 +102,7 @@ Handle connect_one(const Keywords& keywords) {
     PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(raw, ignore_notice, nullptr);
 
-    const std::chrono::seconds limit{std::max(
-        1, std::atoi(value_of(keywords, "connect_timeout").c_str())
-    )};  // NOLINT(cert-err34-c)
+    const std::chrono::seconds limit = connect_limit(keywords);
     const auto deadline = Clock::now() + limit;
     for (auto wanted = PGRES_POLLING_WRITING; wanted != PGRES_POLLING_OK;
          wanted = PQconnectPoll(raw)) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "pgoutput/lsn.hpp"
+
 #include <algorithm>
 #include <cassert>
-
-#include "pgoutput/lsn.hpp"
 
 namespace pgchronicle::replicator {
 

@@ -1,14 +1,5 @@
 // The composition root: command line, configuration, and which part runs.
 
-#include <CLI/CLI.hpp>
-
-#include <cstdio>
-#include <exception>
-#include <iostream>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "commands/check.hpp"
 #include "commands/history.hpp"
 #include "commands/init.hpp"
@@ -20,17 +11,31 @@
 #include "replicator/io/life.hpp"
 #include "replicator/io/service.hpp"
 
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace {
 
 using namespace pgchronicle;
 
 log::Level level_of(config::LogLevel level) {
     switch (level) {
-    case config::LogLevel::trace: return log::Level::trace;
-    case config::LogLevel::debug: return log::Level::debug;
-    case config::LogLevel::info: return log::Level::info;
-    case config::LogLevel::warn: return log::Level::warn;
-    case config::LogLevel::error: return log::Level::error;
+    case config::LogLevel::trace:
+        return log::Level::trace;
+    case config::LogLevel::debug:
+        return log::Level::debug;
+    case config::LogLevel::info:
+        return log::Level::info;
+    case config::LogLevel::warn:
+        return log::Level::warn;
+    case config::LogLevel::error:
+        return log::Level::error;
     }
     return log::Level::info;
 }
@@ -106,7 +111,9 @@ struct CommandLine {
             "/etc/pgchronicle/pgchronicle.yaml)"
         );
         add_run();
-        app.add_subcommand("check", "Find what would stop or surprise run, and the SQL that mends it");
+        app.add_subcommand(
+            "check", "Find what would stop or surprise run, and the SQL that mends it"
+        );
         add_init();
         app.add_subcommand("status", "One look: state, lag, slot, tables, gaps")
             ->add_flag("--json", arguments.json, "As one JSON object");
@@ -118,7 +125,8 @@ struct CommandLine {
 
 private:
     void add_run() {
-        auto* run = app.add_subcommand("run", "Copy what is missing, then stream changes into history");
+        auto* run =
+            app.add_subcommand("run", "Copy what is missing, then stream changes into history");
         auto* until = run->add_option(
             "--until-lsn", arguments.until_lsn, "Stop when everything up to this LSN is stored"
         );
@@ -126,20 +134,25 @@ private:
                "--until-current",
                arguments.until_current,
                "Stop when everything written so far is stored"
-        )->excludes(until);
+        )
+            ->excludes(until);
     }
 
     void add_init() {
         auto* init = app.add_subcommand("init", "Write a commented starting configuration");
-        init->add_option("dsn", arguments.init.dsn, "libpq keywords or URI of the source")->required();
+        init->add_option("dsn", arguments.init.dsn, "libpq keywords or URI of the source")
+            ->required();
         init->add_option("--target", arguments.init.target_dsn, "DSN of the target");
-        init->add_option("--output,-o", arguments.init.output, "File to write (default: standard output)");
+        init->add_option(
+            "--output,-o", arguments.init.output, "File to write (default: standard output)"
+        );
     }
 
     void add_repair() {
         auto* repair = app.add_subcommand("repair", "What an operator may decide");
         repair->require_subcommand(1);
-        auto* skip = repair->add_subcommand("skip", "Pass changes that cannot be read; records the gap");
+        auto* skip =
+            repair->add_subcommand("skip", "Pass changes that cannot be read; records the gap");
         skip->add_option("--reason", arguments.skip.reason, "Why, for the audit row")->required();
         skip->add_option("--to", arguments.skip_to, "LSN to go on from (default: found by trial)");
         skip->add_flag("--yes,-y", arguments.skip.yes, "Do not ask");
@@ -156,7 +169,8 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
     const auto settings = config::load(file);
     if (given("check")) return commands::check(settings, {}, std::cout);
     if (given("status")) return commands::status(settings, {arguments.json, {}}, std::cout);
-    if (given("history")) return commands::history(settings, arguments.history, std::cout, std::cerr);
+    if (given("history"))
+        return commands::history(settings, arguments.history, std::cout, std::cerr);
     arguments.skip.to = lsn_of(arguments.skip_to);
     return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
 }

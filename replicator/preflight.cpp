@@ -25,6 +25,15 @@ std::string shown_list(const std::vector<std::string>& items) {
     return text;
 }
 
+std::string joined(const std::vector<std::string>& items) {
+    std::string text;
+    for (const auto& item : items) {
+        if (!text.empty()) text += ", ";
+        text += item;
+    }
+    return text;
+}
+
 std::string counted(std::size_t count, std::string_view noun) {
     return std::to_string(count) + ' ' + std::string{noun} + (count == 1 ? "" : "s");
 }

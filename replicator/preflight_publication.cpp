@@ -15,12 +15,6 @@ using source_catalog::Publication;
 
 constexpr int schema_publication_version = 150000;
 
-std::string joined(const std::vector<std::string>& items) {
-    std::string text;
-    for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
-    return text;
-}
-
 /// What the configuration seems to want published: the schemas it names, if it names no other.
 std::string publication_scope(const Facts& facts) {
     constexpr const char* everything = "FOR ALL TABLES";

@@ -19,6 +19,9 @@ namespace pgchronicle::replicator {
 /// "a", "b" and 3 more: long lists are for the SQL, not for reading.
 [[nodiscard]] std::string shown_list(const std::vector<std::string>& items);
 
+/// a, b, c: all of them, for SQL.
+[[nodiscard]] std::string joined(const std::vector<std::string>& items);
+
 /// "1 table", "2 tables".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 

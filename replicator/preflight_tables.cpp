@@ -240,12 +240,10 @@ void judge_select(const Facts& facts, Problems& problems) {
     const std::string role = pq::quote_identifier(facts.source->server.role);
     for (const auto& [schema, tables] : by_schema) {
         std::vector<std::string> names;
-        std::string sql = "GRANT USAGE ON SCHEMA " + pq::quote_identifier(schema) + " TO " + role +
-                          ";\nGRANT SELECT ON ";
+        std::vector<std::string> quoted_names;
         for (const Table* table : tables) {
-            if (!names.empty()) sql += ", ";
             names.push_back(named(*table));
-            sql += quoted(*table);
+            quoted_names.push_back(quoted(*table));
         }
         problems.push_back({
             .what = "role " + shown(facts.source->server.role) + " may not read " +
@@ -254,7 +252,8 @@ void judge_select(const Facts& facts, Problems& problems) {
                       ", and USAGE on the schema.",
             .hint = "ALTER DEFAULT PRIVILEGES grants it for tables to come. With \"snapshot: "
                     "never\" it is not needed.",
-            .mending_sql = sql + " TO " + role + ";",
+            .mending_sql = "GRANT USAGE ON SCHEMA " + pq::quote_identifier(schema) + " TO " + role +
+                           ";\nGRANT SELECT ON " + joined(quoted_names) + " TO " + role + ";",
         });
     }
 }

@@ -18,7 +18,9 @@ std::string doubled(const std::string& text, char quote) {
 }
 
 /// Names in the replication grammar are quoted like identifiers in SQL.
-std::string identifier(const std::string& name) { return '"' + doubled(name, '"') + '"'; }
+std::string identifier(const std::string& name) {
+    return '"' + doubled(name, '"') + '"';
+}
 
 /// publication_names is a list of identifiers inside of a literal.
 std::string publication_list(const std::vector<std::string>& names) {
@@ -29,9 +31,8 @@ std::string publication_list(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string start_replication(
-    const std::string& slot, pgoutput::Lsn start, const StreamOptions& options
-) {
+std::string
+start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options) {
     // Version 1 is what every server of 14 and later has; 2 to 4 add messages that are asked for
     // only with streaming and two-phase.
     std::string command = "START_REPLICATION SLOT " + identifier(slot) + " LOGICAL " +

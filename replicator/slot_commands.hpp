@@ -1,10 +1,10 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
+
+#include <string>
+#include <vector>
 
 // Text of the replication commands. Source: manual, protocol-replication.
 
@@ -16,9 +16,8 @@ struct StreamOptions {
 };
 
 /// START_REPLICATION SLOT ... LOGICAL from `start`.
-[[nodiscard]] std::string start_replication(
-    const std::string& slot, pgoutput::Lsn start, const StreamOptions& options
-);
+[[nodiscard]] std::string
+start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options);
 
 /// CREATE_REPLICATION_SLOT for good, without a snapshot. `failover` where the server has it (17).
 [[nodiscard]] std::string create_slot(const std::string& slot, int server_version);

@@ -1,8 +1,8 @@
 #include "replicator/startup_guard.hpp"
 
-#include <algorithm>
-
 #include "replicator/stream_error.hpp"
+
+#include <algorithm>
 
 namespace pgchronicle::replicator {
 
@@ -10,7 +10,9 @@ using pgoutput::to_string;
 
 namespace {
 
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
+std::string quoted(const std::string& text) {
+    return '"' + text + '"';
+}
 
 void check_identity(const StartupFacts& facts) {
     const auto& stored = facts.checkpoint->source;
@@ -23,14 +25,13 @@ void check_identity(const StartupFacts& facts) {
     compare("system identifier", stored.system_identifier, facts.server.system_identifier);
     compare("database", quoted(stored.database), quoted(facts.server.database));
     compare("slot", quoted(stored.slot), quoted(facts.slot_name));
-    compare(
-        "timeline", std::to_string(stored.timeline), std::to_string(facts.server.timeline)
-    );
+    compare("timeline", std::to_string(stored.timeline), std::to_string(facts.server.timeline));
     if (differences.empty()) return;
     throw NeedsOperator{
         "checkpoint of pipeline " + quoted(facts.pipeline) + " belongs to another source",
         differences,
-        "Connect to the source that the history came from, or give this one a pipeline of its own."};
+        "Connect to the source that the history came from, or give this one a pipeline of its "
+        "own."};
 }
 
 void check_slot(const StartupFacts& facts) {
@@ -87,8 +88,8 @@ void check_positions(const StartupFacts& facts) {
         throw NeedsOperator{
             "slot is ahead of the checkpoint: changes between them would be missing",
             "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
-                to_string(position) + ", slot " + quoted(facts.slot->name) +
-                " has confirmed " + to_string(confirmed) + ".",
+                to_string(position) + ", slot " + quoted(facts.slot->name) + " has confirmed " +
+                to_string(confirmed) + ".",
             "The target was set back, or somebody else read the slot. If the range may be lost, "
             "\"pgchronicle repair skip\" passes it and records the gap."};
     }
@@ -120,10 +121,9 @@ Startup check_startup(const StartupFacts& facts) {
             facts.checkpoint ? "The checkpoint is at " + to_string(facts.checkpoint->position) +
                                    "; a new slot would begin after it and miss what lies between."
                              : "The source has no slot of that name.",
-            facts.checkpoint
-                ? "Restore the slot."
-                : "SELECT pg_create_logical_replication_slot('" + facts.slot_name +
-                      "', 'pgoutput'); or set source.create_slot: if_missing."};
+            facts.checkpoint ? "Restore the slot."
+                             : "SELECT pg_create_logical_replication_slot('" + facts.slot_name +
+                                   "', 'pgoutput'); or set source.create_slot: if_missing."};
     }
     check_slot(facts);
     if (!facts.checkpoint) return Startup::first_run;

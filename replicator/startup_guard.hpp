@@ -1,11 +1,11 @@
 #pragma once
 
+#include "history_writer/checkpoint.hpp"
+#include "source_catalog/model.hpp"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "history_writer/checkpoint.hpp"
-#include "source_catalog/model.hpp"
 
 namespace pgchronicle::replicator {
 

@@ -1,16 +1,18 @@
 #include "replicator/stream_pipeline.hpp"
 
+#include "pgoutput/decode.hpp"
+
 #include <algorithm>
 #include <cassert>
-
-#include "pgoutput/decode.hpp"
 
 namespace pgchronicle::replicator {
 
 using namespace pgoutput;  // NOLINT(google-build-using-namespace): every message type is used here.
 
 StreamPipeline::StreamPipeline(
-    history_writer::WireForm form, Lsn applied_end, std::optional<PgTimestamp> clamp
+    history_writer::WireForm form,
+    Lsn applied_end,
+    std::optional<PgTimestamp> clamp
 )
     : assembler_{applied_end}, builder_{form}, clamp_{clamp} {}
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "history_writer/batch_builder.hpp"
+#include "pgoutput/transaction_assembler.hpp"
+
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <variant>
-
-#include "history_writer/batch_builder.hpp"
-#include "pgoutput/transaction_assembler.hpp"
 
 namespace pgchronicle::replicator {
 
@@ -74,7 +74,9 @@ private:
     bool skipping_{false};
     std::uint64_t changes_{0};
     struct IdHash {
-        std::size_t operator()(pgoutput::RelationId id) const { return static_cast<std::size_t>(id); }
+        std::size_t operator()(pgoutput::RelationId id) const {
+            return static_cast<std::size_t>(id);
+        }
     };
     std::unordered_map<pgoutput::RelationId, std::shared_ptr<const HistoryTable>, IdHash> tables_;
     pgoutput::RelationId last_id_{};

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "history_writer/wire_bytes.hpp"
+
 #include <cstdint>
 #include <span>
-
-#include "history_writer/wire_bytes.hpp"
 
 // One-dimensional arrays as parameters, in either form. Elements are given in neutral form: int32
 // length (-1 for NULL) and raw bytes.

@@ -1,8 +1,8 @@
 #include "history_writer/pg/checkpoint_store.hpp"
 
-#include <fmt/format.h>
-
 #include "history_writer/pg/text_literals.hpp"
+
+#include <fmt/format.h>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -14,8 +14,12 @@ Lsn lsn_of(const pq::Result& row, int column) {
     const auto lsn = pgoutput::parse_lsn(row.text(0, column));
     if (!lsn) {
         throw pq::Error{
-            {"XX001", fmt::format("invalid checkpoint value \"{}\"", row.text(0, column)), "", "", "", false}
-        };
+            {"XX001",
+             fmt::format("invalid checkpoint value \"{}\"", row.text(0, column)),
+             "",
+             "",
+             "",
+             false}};
     }
     return *lsn;
 }
@@ -62,7 +66,9 @@ std::optional<Checkpoint> read_checkpoint(pq::Connection& target, const std::str
 }
 
 void write_first_checkpoint(
-    pq::Connection& target, const std::string& pipeline, const Checkpoint& checkpoint
+    pq::Connection& target,
+    const std::string& pipeline,
+    const Checkpoint& checkpoint
 ) {
     target.exec("BEGIN; SET LOCAL synchronous_commit = on");
     const auto start = to_string(checkpoint.slot_start);

@@ -1,21 +1,22 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "history_writer/checkpoint.hpp"
 #include "pq/connection.hpp"
+
+#include <optional>
+#include <string>
 
 namespace pgchronicle::history_writer::pg {
 
 /// The pipeline's checkpoint, or nothing. Throws pq::Error, also when a stored value cannot be.
-[[nodiscard]] std::optional<Checkpoint> read_checkpoint(
-    pq::Connection& target, const std::string& pipeline
-);
+[[nodiscard]] std::optional<Checkpoint>
+read_checkpoint(pq::Connection& target, const std::string& pipeline);
 
 /// Writes the first checkpoint of a pipeline: its position is `slot_start`. Flushed on return.
 void write_first_checkpoint(
-    pq::Connection& target, const std::string& pipeline, const Checkpoint& checkpoint
+    pq::Connection& target,
+    const std::string& pipeline,
+    const Checkpoint& checkpoint
 );
 
 /// SQL for reading a timestamptz column as PostgreSQL microseconds: for queries of our own.

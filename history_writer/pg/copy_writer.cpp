@@ -1,9 +1,9 @@
 #include "history_writer/pg/copy_writer.hpp"
 
-#include <fmt/format.h>
-
 #include "history_writer/copy_row.hpp"
 #include "history_writer/pg/text_literals.hpp"
+
+#include <fmt/format.h>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -70,7 +70,9 @@ void CopyWriter::history_fields(const HistoryFields& f) {
     eight(f.change_seq);
 }
 
-void CopyWriter::null_field() { append_null_field(buffer_, form_); }
+void CopyWriter::null_field() {
+    append_null_field(buffer_, form_);
+}
 
 void CopyWriter::bytea_field(std::span<const std::byte> value) {
     if (form_ == WireForm::binary) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include "history_writer/change_batch.hpp"
 #include "history_writer/wire_bytes.hpp"
 #include "pq/connection.hpp"
+
+#include <cstdint>
+#include <span>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -14,8 +14,8 @@ struct HistoryFields {
     pgoutput::PgTimestamp valid_from;
     pgoutput::Lsn lsn_from;
     bool open{true};
-    pgoutput::PgTimestamp valid_to;   ///< Unless open.
-    pgoutput::Lsn lsn_to;             ///< Unless open.
+    pgoutput::PgTimestamp valid_to;  ///< Unless open.
+    pgoutput::Lsn lsn_to;            ///< Unless open.
     Operation operation{Operation::insert};
     std::uint64_t change_seq{0};
 };

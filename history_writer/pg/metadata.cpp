@@ -10,7 +10,9 @@ namespace pgchronicle::history_writer::pg {
 
 namespace {
 
-std::string lock_key(const std::string& pipeline) { return "pgchronicle/" + pipeline; }
+std::string lock_key(const std::string& pipeline) {
+    return "pgchronicle/" + pipeline;
+}
 
 }  // namespace
 
@@ -50,8 +52,7 @@ void ensure_metadata(pq::Connection& target) {
 }
 
 bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline) {
-    return target
-        .exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)})
+    return target.exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)})
         .boolean(0, 0);
 }
 

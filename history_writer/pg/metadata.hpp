@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include "pq/connection.hpp"
+
+#include <string>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -17,8 +17,6 @@ void ensure_metadata(pq::Connection& target);
 [[nodiscard]] bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline);
 
 /// Who holds it: `process 4711 ("pgchronicle finance host 812") from ..., connected since ...`.
-[[nodiscard]] std::string pipeline_lock_holder(
-    pq::Connection& target, const std::string& pipeline
-);
+[[nodiscard]] std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline);
 
 }  // namespace pgchronicle::history_writer::pg

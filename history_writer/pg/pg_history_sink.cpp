@@ -1,12 +1,12 @@
 #include "history_writer/pg/pg_history_sink.hpp"
 
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include "failpoint/failpoint.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/push.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -24,7 +24,9 @@ Lsn lsn_of(const pq::Result& result, int column) {
 }  // namespace
 
 PgHistorySink::PgHistorySink(
-    pq::Connection& target, std::string pipeline, const Checkpoint& checkpoint
+    pq::Connection& target,
+    std::string pipeline,
+    const Checkpoint& checkpoint
 )
     : target_{target},
       pipeline_{std::move(pipeline)},
@@ -37,7 +39,8 @@ PgHistorySink::PgHistorySink(
         checkpoint_statement,
         "UPDATE pgchronicle.checkpoint SET position = $2::pg_lsn, last_commit_end = $3::pg_lsn,"
         " last_commit_time = coalesce($4::timestamptz, last_commit_time),"
-        " slot_start_time = coalesce(slot_start_time, $5::timestamptz), updated_at = clock_timestamp()"
+        " slot_start_time = coalesce(slot_start_time, $5::timestamptz), updated_at = "
+        "clock_timestamp()"
         " WHERE pipeline = $1 AND position = $6::pg_lsn"
     );
     target_.prepare(
@@ -134,17 +137,26 @@ void PgHistorySink::commit(const ChangeBatch& batch) {
         return text.empty() ? pq::Param::null() : pq::Param::text(text);
     };
     const pq::Param params[] = {
-        pq::Param::text(pipeline_), pq::Param::text(position), pq::Param::text(last_commit_end),
-        optional(time), optional(start), pq::Param::text(previous)};
+        pq::Param::text(pipeline_),
+        pq::Param::text(position),
+        pq::Param::text(last_commit_end),
+        optional(time),
+        optional(start),
+        pq::Param::text(previous)};
 
     target_.enter_pipeline();
     const bool opened = in_transaction_;
     if (!opened) target_.send("BEGIN");
     target_.send_prepared(checkpoint_statement, params);
     // Without a row to update there must be no commit: the division fails the transaction.
-    target_.send(fmt::format(
-        "SELECT 1 / count(*) FROM pgchronicle.checkpoint WHERE pipeline = $1 AND position = '{}'", position
-    ), {params, 1});
+    target_.send(
+        fmt::format(
+            "SELECT 1 / count(*) FROM pgchronicle.checkpoint WHERE pipeline = $1 AND position = "
+            "'{}'",
+            position
+        ),
+        {params, 1}
+    );
     pq::push(target_);
     failpoint(Failpoint::after_checkpoint_before_commit);
     target_.send("COMMIT");

@@ -1,15 +1,15 @@
 #pragma once
 
+#include "history_writer/checkpoint.hpp"
+#include "history_writer/pg/table_writer.hpp"
+#include "history_writer/sink.hpp"
+#include "pq/connection.hpp"
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "history_writer/checkpoint.hpp"
-#include "history_writer/pg/table_writer.hpp"
-#include "history_writer/sink.hpp"
-#include "pq/connection.hpp"
 
 namespace pgchronicle::history_writer::pg {
 

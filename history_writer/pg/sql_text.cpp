@@ -1,8 +1,8 @@
 #include "history_writer/pg/sql_text.hpp"
 
-#include <fmt/format.h>
-
 #include "pq/quoting.hpp"
+
+#include <fmt/format.h>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -64,13 +64,26 @@ std::string newest_version(const HistoryTable& table, const std::string& select,
     );
 }
 
+/// An array cannot be an element of an array that unnest() takes apart: it travels as text.
+bool travels_as_text(const std::string& key_type) {
+    return key_type.ends_with("[]");
+}
+
+/// Key column i of the unnested keys, in its own type.
+std::string unnested_key(const std::vector<std::string>& key_types, std::size_t i) {
+    const auto name = fmt::format("k.k{}", i);
+    return travels_as_text(key_types[i]) ? name + "::" + key_types[i] : name;
+}
+
 std::string unnest(const std::vector<std::string>& key_types, bool with_ends) {
     std::string arguments;
     std::string names;
     std::size_t number = 0;
     for (const auto& type : key_types) {
         ++number;
-        arguments += fmt::format("{}${}::{}[]", number == 1 ? "" : ", ", number, type);
+        arguments += fmt::format(
+            "{}${}::{}[]", number == 1 ? "" : ", ", number, travels_as_text(type) ? "text" : type
+        );
         names += fmt::format("{}k{}", number == 1 ? "" : ", ", number - 1);
     }
     if (with_ends) {
@@ -132,26 +145,26 @@ std::vector<std::string> create_readers_sql(const HistoryTable& table) {
         return pq::quote_qualified(table.target_schema, shortened(table.base_name + suffix));
     };
     const auto name = qualified_name(table);
-    const auto function = [&](const char* suffix, const char* type, const std::string& from,
-                              const std::string& to) {
-        const auto body = fmt::format(
-            "SELECT h.* FROM {} h WHERE (SELECT pgchronicle.require_consistent({}, {}, $1))"
-            " AND h.{} <= $1 AND (h.{} > $1 OR h.{} IS NULL)",
-            name,
-            quote_literal(table.target_schema),
-            quote_literal(table.target_table),
-            from,
-            to,
-            to
-        );
-        return fmt::format(
-            "CREATE OR REPLACE FUNCTION {}({}) RETURNS SETOF {} LANGUAGE sql STABLE AS {}",
-            reader(suffix),
-            type,
-            name,
-            quote_literal(body)
-        );
-    };
+    const auto function =
+        [&](const char* suffix, const char* type, const std::string& from, const std::string& to) {
+            const auto body = fmt::format(
+                "SELECT h.* FROM {} h WHERE (SELECT pgchronicle.require_consistent({}, {}, $1))"
+                " AND h.{} <= $1 AND (h.{} > $1 OR h.{} IS NULL)",
+                name,
+                quote_literal(table.target_schema),
+                quote_literal(table.target_table),
+                from,
+                to,
+                to
+            );
+            return fmt::format(
+                "CREATE OR REPLACE FUNCTION {}({}) RETURNS SETOF {} LANGUAGE sql STABLE AS {}",
+                reader(suffix),
+                type,
+                name,
+                quote_literal(body)
+            );
+        };
     return {
         fmt::format(
             "CREATE OR REPLACE VIEW {} AS SELECT * FROM {} WHERE {}",
@@ -182,13 +195,18 @@ std::string column_list(const HistoryTable& table) {
 
 namespace {
 
-const char* form_name(WireForm form) { return form == WireForm::binary ? "binary" : "text"; }
+const char* form_name(WireForm form) {
+    return form == WireForm::binary ? "binary" : "text";
+}
 
 }  // namespace
 
 std::string copy_sql(const HistoryTable& table, WireForm form) {
     return fmt::format(
-        "COPY {} ({}) FROM STDIN (FORMAT {})", qualified_name(table), column_list(table), form_name(form)
+        "COPY {} ({}) FROM STDIN (FORMAT {})",
+        qualified_name(table),
+        column_list(table),
+        form_name(form)
     );
 }
 
@@ -206,7 +224,7 @@ std::string close_sql(const HistoryTable& table, const std::vector<std::string>&
         newest_version(
             table,
             fmt::format("v.ctid AS row_at, v.{} IS NULL AS open", n.valid_to),
-            [](std::size_t i) { return fmt::format("k.k{}", i); }
+            [&](std::size_t i) { return unnested_key(key_types, i); }
         )
     );
 }
@@ -225,7 +243,7 @@ std::string missing_keys_sql(const HistoryTable& table, const std::vector<std::s
         newest_version(
             table,
             fmt::format("v.{} IS NULL AS open", n.valid_to),
-            [](std::size_t i) { return fmt::format("k.k{}", i); }
+            [&](std::size_t i) { return unnested_key(key_types, i); }
         )
     );
 }
@@ -289,7 +307,9 @@ std::string fill_sql(const HistoryTable& table, const std::string& stage) {
         n.change_seq,
         stage,
         table.below_seam || table.on_unknown_key == config::OnUnknownKey::open ? "LEFT" : "INNER",
-        newest_version(table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); })
+        newest_version(
+            table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
+        )
     );
 }
 
@@ -310,7 +330,9 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
         "SELECT s.stage_nth FROM {} s CROSS JOIN LATERAL ({}) b"
         " WHERE b.{} IS NULL AND ROW({})::text = {}::text",
         stage,
-        newest_version(table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }),
+        newest_version(
+            table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
+        ),
         n.valid_to,
         staged,
         row_of(table, "b.")
@@ -327,12 +349,14 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
         base_key += fmt::format("{}s.stage_base_{}::text", i == 0 ? "" : ", ", i);
     }
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
-        names += fmt::format("{}({}, {})", i == 0 ? "" : ", ", i, quote_literal(table.columns[i].name));
+        names +=
+            fmt::format("{}({}, {})", i == 0 ? "" : ", ", i, quote_literal(table.columns[i].name));
     }
     // A column stays unknown where the base does not exist, or is itself still waiting for it.
     return fmt::format(
         "INSERT INTO pgchronicle.pending_value"
-        " SELECT $1, {schema}, {table}, ARRAY[{key}], s.{lsn}, s.{seq}, array_agg(c.name ORDER BY c.i)"
+        " SELECT $1, {schema}, {table}, ARRAY[{key}], s.{lsn}, s.{seq}, array_agg(c.name ORDER BY "
+        "c.i)"
         " FROM {stage} s CROSS JOIN (VALUES {names}) AS c(i, name)"
         " LEFT JOIN LATERAL ({base}) b ON true"
         " WHERE pg_catalog.get_bit(s.stage_unknown, c.i) = 1 AND (b.{lsn} IS NULL OR EXISTS"
@@ -357,6 +381,23 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
                 [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
             )
         )
+    );
+}
+
+std::string unknown_values_sql(const HistoryTable& table) {
+    return fmt::format(
+        "INSERT INTO pgchronicle.gap (pipeline, source_schema, source_table, from_lsn, to_lsn,"
+        " reason, detail) SELECT $1, {source_schema}, {source_table}, $2::pg_lsn, $3::pg_lsn,"
+        " 'value_unknown', pg_catalog.format('%s versions hold NULL for values that were not"
+        " sent and that nobody knows; the first: key %s, columns %s', count(*),"
+        " (pg_catalog.array_agg(p.row_key::text ORDER BY p.lsn_from, p.change_seq))[1],"
+        " (pg_catalog.array_agg(p.columns::text ORDER BY p.lsn_from, p.change_seq))[1])"
+        " FROM pgchronicle.pending_value p WHERE p.pipeline = $1 AND p.target_schema = {schema}"
+        " AND p.target_table = {table} AND p.columns <> '{{}}' HAVING count(*) > 0",
+        fmt::arg("source_schema", quote_literal(table.source_schema)),
+        fmt::arg("source_table", quote_literal(table.source_table)),
+        fmt::arg("schema", quote_literal(table.target_schema)),
+        fmt::arg("table", quote_literal(table.target_table))
     );
 }
 

@@ -1,13 +1,13 @@
 #include "history_writer/pg/table_writer.hpp"
 
-#include <algorithm>
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include "history_writer/pg/array_params.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -68,17 +68,16 @@ TableWriter::TableWriter(
 }
 
 void TableWriter::read_key_types() {
-    const auto rows = target_.exec(
-        fmt::format(
-            "SELECT a.attname, a.atttypid FROM pg_attribute a WHERE a.attrelid = '{}'::regclass"
-            " AND a.attnum > 0",
-            [&] {
-                std::string quoted;
-                for (const char c : qualified_name(*table_)) quoted += c == '\'' ? "''" : std::string(1, c);
-                return quoted;
-            }()
-        )
-    );
+    const auto rows = target_.exec(fmt::format(
+        "SELECT a.attname, a.atttypid FROM pg_attribute a WHERE a.attrelid = '{}'::regclass"
+        " AND a.attnum > 0",
+        [&] {
+            std::string quoted;
+            for (const char c : qualified_name(*table_))
+                quoted += c == '\'' ? "''" : std::string(1, c);
+            return quoted;
+        }()
+    ));
     for (const auto column : table_->key) {
         for (int i = 0; i < rows.rows(); ++i) {
             if (rows.text(i, 0) != table_->columns[column].name) continue;
@@ -208,12 +207,13 @@ void TableWriter::begin_stage(CopyWriter& writer, WireForm form) {
 }
 
 void TableWriter::write_staged_closes(
-    const ChangeBatch& batch, const TableChanges& changes, const SeamStart& start
+    const ChangeBatch& batch,
+    const TableChanges& changes,
+    const SeamStart& start
 ) {
     CopyWriter writer{target_, buffer_, batch.form};
     begin_stage(writer, batch.form);
-    const auto columns =
-        table_->columns.size() + history_columns + 2 + table_->key.size();
+    const auto columns = table_->columns.size() + history_columns + 2 + table_->key.size();
     for (const auto& close : changes.closes) {
         if (table_->keyed && close.old_row == no_index) continue;
         if (close.old_row != no_index) {
@@ -226,8 +226,13 @@ void TableWriter::write_staged_closes(
         }
         const auto& closed = batch.transactions[close.closed_by];
         writer.history_fields(
-            {start.time, start.lsn, false, closed.recorded_time, closed.end_lsn,
-             Operation::snapshot, 0}
+            {start.time,
+             start.lsn,
+             false,
+             closed.recorded_time,
+             closed.end_lsn,
+             Operation::snapshot,
+             0}
         );
         writer.null_field();
         writer.int32_field(static_cast<std::int32_t>(close.nth));
@@ -277,7 +282,8 @@ void TableWriter::stage_version(
     const auto& row = changes.versions[version];
     const auto columns = table_->columns.size();
     writer.begin_row(
-        columns + history_columns + 2 + table_->key.size(), part(changes.payload, row.offset, row.size)
+        columns + history_columns + 2 + table_->key.size(),
+        part(changes.payload, row.offset, row.size)
     );
     writer.history_fields(fields_of(batch, row));
     if (row.fill == no_index) {
@@ -325,9 +331,22 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
         ++staged;
     }
     writer.end();
-    if (table_->below_seam) {
+    const bool base_may_miss =
+        table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
+    if (base_may_miss) {
         const pq::Param pipeline = pq::Param::text(pipeline_);
         target_.exec(pending_sql(*table_, stage_), {&pipeline, 1});
+    }
+    if (base_may_miss && !table_->below_seam) {
+        // No copy will come that might know.
+        const auto from = to_string(batch.transactions.front().end_lsn);
+        const auto to = to_string(batch.transactions.back().end_lsn);
+        target_.exec(unknown_values_sql(*table_), {pipeline_, from, to});
+        target_.exec(
+            "DELETE FROM pgchronicle.pending_value WHERE pipeline = $1 AND target_schema = $2"
+            " AND target_table = $3",
+            {pipeline_, table_->target_schema, table_->target_table}
+        );
     }
     const auto filled = target_.exec(fill_sql(*table_, stage_)).affected();
     if (filled != staged) report_missing(staged, filled);

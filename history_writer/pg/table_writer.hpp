@@ -1,13 +1,13 @@
 #pragma once
 
+#include "history_writer/change_batch.hpp"
+#include "history_writer/pg/copy_writer.hpp"
+#include "pq/connection.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "history_writer/change_batch.hpp"
-#include "history_writer/pg/copy_writer.hpp"
-#include "pq/connection.hpp"
 
 namespace pgchronicle::history_writer::pg {
 
@@ -52,7 +52,9 @@ public:
     void check_closes(const TableChanges& changes, std::uint64_t closed);
     /// Closes that need staging: tables without a key, rows first met below the seam.
     void write_staged_closes(
-        const ChangeBatch& batch, const TableChanges& changes, const SeamStart& start
+        const ChangeBatch& batch,
+        const TableChanges& changes,
+        const SeamStart& start
     );
     /// The new versions: those the target must complete first, then the COPY of all others.
     void write_versions(const ChangeBatch& batch, const TableChanges& changes);
@@ -81,10 +83,10 @@ private:
     std::string close_name_;
     std::string stage_;
     bool stage_made_{false};
-    std::uint64_t unseen_{0};               ///< Closes that the staging met below the seam.
-    std::vector<std::string> key_types_;    ///< SQL types of the key columns.
-    std::vector<std::uint32_t> key_oids_;   ///< The same as OIDs in the target.
-    std::vector<Bytes> arrays_;             ///< Parameters of the close.
+    std::uint64_t unseen_{0};              ///< Closes that the staging met below the seam.
+    std::vector<std::string> key_types_;   ///< SQL types of the key columns.
+    std::vector<std::uint32_t> key_oids_;  ///< The same as OIDs in the target.
+    std::vector<Bytes> arrays_;            ///< Parameters of the close.
     std::vector<pq::Param> params_;
     std::vector<std::uint32_t> order_;
     Bytes buffer_;

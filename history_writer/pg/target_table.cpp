@@ -1,22 +1,21 @@
 #include "history_writer/pg/target_table.hpp"
 
-#include <algorithm>
-#include <map>
-
-#include <fmt/format.h>
-
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/quoting.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
 
 namespace pgchronicle::history_writer::pg {
 
 namespace {
 
 /// Column name to type of an existing table; empty when there is none.
-std::map<std::string, std::string> existing_columns(
-    pq::Connection& target, const HistoryTable& table
-) {
+std::map<std::string, std::string>
+existing_columns(pq::Connection& target, const HistoryTable& table) {
     const auto rows = target.exec(
         "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
         " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -39,11 +38,17 @@ std::vector<std::string> key_names(const HistoryTable& table) {
 }
 
 void check_own_columns(
-    const HistoryTable& table, const std::map<std::string, std::string>& existing
+    const HistoryTable& table,
+    const std::map<std::string, std::string>& existing
 ) {
-    for (const auto& own : {table.names.valid_from, table.names.valid_to, table.names.is_current,
-                            table.names.operation_type, table.names.lsn_from, table.names.lsn_to,
-                            table.names.change_seq}) {
+    for (const auto& own :
+         {table.names.valid_from,
+          table.names.valid_to,
+          table.names.is_current,
+          table.names.operation_type,
+          table.names.lsn_from,
+          table.names.lsn_to,
+          table.names.change_seq}) {
         if (existing.contains(own)) continue;
         throw TargetMismatch{
             fmt::format(
@@ -120,16 +125,32 @@ void check_row_key(pq::Connection& target, const std::string& pipeline, const Hi
     );
     if (row.rows() == 0 || row.boolean(0, 0)) return;
     throw TargetMismatch{
-        fmt::format("row key of table \"{}.{}\" has changed", table.source_schema, table.source_table),
+        fmt::format(
+            "row key of table \"{}.{}\" has changed", table.source_schema, table.source_table
+        ),
         fmt::format("Its history is kept by ({}).", row.text(0, 1)),
-        "Restore the key on the source, or move the history table aside and start its history anew."};
+        "Restore the key on the source, or move the history table aside and start its history "
+        "anew."};
+}
+
+/// The columns as relation_shape holds them.
+std::string columns_json(const source_catalog::Table& source) {
+    std::string columns = "[";
+    for (const auto& column : source.columns) {
+        columns += fmt::format(
+            "{}{{\"name\": {}, \"type\": {}}}",
+            columns.size() == 1 ? "" : ", ",
+            json_string(column.name),
+            json_string(column.type_sql)
+        );
+    }
+    return columns + "]";
 }
 
 }  // namespace
 
-TableState read_table_state(
-    pq::Connection& target, const std::string& pipeline, const HistoryTable& table
-) {
+TableState
+read_table_state(pq::Connection& target, const std::string& pipeline, const HistoryTable& table) {
     const auto row = target.exec(
         "SELECT state, relation_id FROM pgchronicle.table_state"
         " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
@@ -201,9 +222,8 @@ void fill_constant_default(
     );
 }
 
-std::vector<std::string> last_shape(
-    pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation
-) {
+std::vector<std::string>
+last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation) {
     const auto rows = target.exec(
         "SELECT c->>'name' FROM (SELECT columns FROM pgchronicle.relation_shape"
         " WHERE pipeline = $1 AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s,"
@@ -215,6 +235,28 @@ std::vector<std::string> last_shape(
     return names;
 }
 
+bool shape_unchanged(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const source_catalog::Table& source,
+    const HistoryTable& table
+) {
+    const auto row = target.exec(
+        "SELECT s.columns = $3::jsonb AND s.row_key = $4::text[] AND s.replica_identity = $5"
+        " AND s.source_schema = $6 AND s.source_table = $7"
+        " FROM pgchronicle.relation_shape s WHERE pipeline = $1 AND relation_id = $2::oid"
+        " ORDER BY lsn DESC LIMIT 1",
+        {pipeline,
+         std::to_string(static_cast<std::uint32_t>(source.id)),
+         columns_json(source),
+         array_literal(key_names(table)),
+         std::string(1, static_cast<char>(source.replica_identity)),
+         source.schema_name,
+         source.name}
+    );
+    return row.rows() == 1 && row.boolean(0, 0);
+}
+
 void record_shape(
     pq::Connection& target,
     const std::string& pipeline,
@@ -222,35 +264,22 @@ void record_shape(
     const HistoryTable& table,
     pgoutput::Lsn lsn
 ) {
-    std::string columns = "[";
-    for (const auto& column : source.columns) {
-        columns += fmt::format(
-            "{}{{\"name\": {}, \"type\": {}}}",
-            columns.size() == 1 ? "" : ", ",
-            json_string(column.name),
-            json_string(column.type_sql)
-        );
-    }
-    columns += "]";
-    const std::string identity(1, static_cast<char>(source.replica_identity));
+    if (shape_unchanged(target, pipeline, source, table)) return;
     target.exec(
         "INSERT INTO pgchronicle.relation_shape (pipeline, relation_id, source_schema,"
         " source_table, lsn, columns, row_key, replica_identity)"
-        " SELECT $1, $2::oid, $3, $4, $5::pg_lsn, $6::jsonb, $7::text[], $8 WHERE NOT EXISTS"
-        " (SELECT FROM (SELECT * FROM pgchronicle.relation_shape WHERE pipeline = $1"
-        " AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s WHERE s.columns = $6::jsonb"
-        " AND s.row_key = $7::text[] AND s.replica_identity = $8"
-        " AND s.source_schema = $3 AND s.source_table = $4)"
+        " VALUES ($1, $2::oid, $3, $4, $5::pg_lsn, $6::jsonb, $7::text[], $8)"
         " ON CONFLICT (pipeline, relation_id, lsn) DO UPDATE SET columns = excluded.columns,"
-        " row_key = excluded.row_key, replica_identity = excluded.replica_identity",
+        " row_key = excluded.row_key, replica_identity = excluded.replica_identity,"
+        " source_schema = excluded.source_schema, source_table = excluded.source_table",
         {pipeline,
          std::to_string(static_cast<std::uint32_t>(source.id)),
          source.schema_name,
          source.name,
          to_string(lsn),
-         columns,
+         columns_json(source),
          array_literal(key_names(table)),
-         identity}
+         std::string(1, static_cast<char>(source.replica_identity))}
     );
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <stdexcept>
-#include <string>
-#include <vector>
-
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -32,14 +32,13 @@ struct TableState {
     bool copied{false};
     pgoutput::RelationId relation{};
 };
-[[nodiscard]] TableState read_table_state(
-    pq::Connection& target, const std::string& pipeline, const HistoryTable& table
-);
+[[nodiscard]] TableState
+read_table_state(pq::Connection& target, const std::string& pipeline, const HistoryTable& table);
 
 /// How a table that is not known yet begins.
 struct FirstState {
-    bool copied{false};              ///< False: pending, its rows are still to be copied.
-    pgoutput::Lsn consistent_from;   ///< With `copied`: since when everything is known.
+    bool copied{false};             ///< False: pending, its rows are still to be copied.
+    pgoutput::Lsn consistent_from;  ///< With `copied`: since when everything is known.
 };
 
 /// Makes the history table, or what is missing of it: schema, table, columns that the source has
@@ -63,8 +62,15 @@ void fill_constant_default(
 );
 
 /// Column names of the shape recorded last, in order; empty when none was.
-[[nodiscard]] std::vector<std::string> last_shape(
-    pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation
+[[nodiscard]] std::vector<std::string>
+last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation);
+
+/// Whether the shape recorded last is this one: columns, types, row key and replica identity.
+[[nodiscard]] bool shape_unchanged(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const source_catalog::Table& source,
+    const HistoryTable& table
 );
 
 /// Records the shape, if it differs from the last one recorded.

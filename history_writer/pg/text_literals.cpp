@@ -1,8 +1,8 @@
 #include "history_writer/pg/text_literals.hpp"
 
-#include <chrono>
-
 #include <fmt/format.h>
+
+#include <chrono>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -39,8 +39,7 @@ std::string json_string(std::string_view text) {
 std::string timestamp_text(pgoutput::PgTimestamp time) {
     using std::chrono::microseconds;
     const std::chrono::sys_time<microseconds> at{
-        microseconds{time.microseconds} + std::chrono::seconds{pgoutput::unix_to_pg_epoch_seconds}
-    };
+        microseconds{time.microseconds} + std::chrono::seconds{pgoutput::unix_to_pg_epoch_seconds}};
     const auto day = std::chrono::floor<std::chrono::days>(at);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss<microseconds> clock{at - day};

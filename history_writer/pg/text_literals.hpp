@@ -1,10 +1,10 @@
 #pragma once
 
+#include "pgoutput/timestamp.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "pgoutput/timestamp.hpp"
 
 namespace pgchronicle::history_writer::pg {
 

@@ -1,12 +1,12 @@
 #include "replicator/io/life.hpp"
 
-#include <pthread.h>
-#include <signal.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
 namespace pgchronicle::replicator::io {
 
@@ -60,9 +60,13 @@ void Life::notify_ready() {
     sd_notify(0, "READY=1");
 }
 
-void Life::notify_status(const std::string& text) { sd_notify(0, ("STATUS=" + text).c_str()); }
+void Life::notify_status(const std::string& text) {
+    sd_notify(0, ("STATUS=" + text).c_str());
+}
 
-void Life::notify_stopping() { sd_notify(0, "STOPPING=1"); }
+void Life::notify_stopping() {
+    sd_notify(0, "STOPPING=1");
+}
 
 bool Life::sleep(std::chrono::milliseconds delay) {
     std::mutex mutex;

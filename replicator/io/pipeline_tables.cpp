@@ -1,24 +1,14 @@
 #include "replicator/io/pipeline_tables.hpp"
 
-#include <algorithm>
-
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
+
+#include <algorithm>
 
 namespace pgchronicle::replicator::io {
 
 using history_writer::WireForm;
 using source_catalog::Table;
-
-namespace {
-
-std::vector<std::string> column_names(const Table& table) {
-    std::vector<std::string> names;
-    for (const auto& column : table.columns) names.push_back(column.name);
-    return names;
-}
-
-}  // namespace
 
 PipelineTables::PipelineTables(
     const config::Settings& settings,
@@ -51,8 +41,9 @@ void PipelineTables::open(Lsn start) {
         table.below_seam = !state.copied;
         entry.table = std::make_shared<HistoryTable>(std::move(table));
         entry.pending = !state.copied;
-        entry.stale = history_writer::pg::last_shape(target_, settings_.pipeline, id) !=
-                      column_names(entry.source);
+        entry.stale = !history_writer::pg::shape_unchanged(
+            target_, settings_.pipeline, entry.source, *entry.table
+        );
     }
 }
 
@@ -74,17 +65,14 @@ void PipelineTables::check_names() const {
 PipelineTables::Entry PipelineTables::make(const Table& source, Lsn lsn) {
     auto table = history_writer::plan_history_table(source, settings_);
     const auto state = history_writer::pg::read_table_state(target_, settings_.pipeline, table);
-    const bool copied =
-        state.known ? state.copied : settings_.snapshot == config::Snapshot::never;
+    const bool copied = state.known ? state.copied : settings_.snapshot == config::Snapshot::never;
     table.below_seam = !copied;
     const auto shape = history_writer::pg::last_shape(target_, settings_.pipeline, source.id);
-    history_writer::pg::ensure_history_table(
-        target_, settings_.pipeline, table, {copied, start_}
-    );
+    history_writer::pg::ensure_history_table(target_, settings_.pipeline, table, {copied, start_});
     for (std::size_t i = 0; i < source.columns.size(); ++i) {
         const auto& column = source.columns[i];
-        const bool gained = !shape.empty() &&
-                            std::find(shape.begin(), shape.end(), column.name) == shape.end();
+        const bool gained =
+            !shape.empty() && std::find(shape.begin(), shape.end(), column.name) == shape.end();
         if (!gained || table.kept[i] < 0) continue;
         const auto& name = table.columns[static_cast<std::size_t>(table.kept[i])].name;
         // ADD COLUMN with a constant default gives old rows a value without writing WAL.
@@ -110,9 +98,8 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
     return tables;
 }
 
-std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
-    pq::Connection& snapshot, Lsn seam
-) {
+std::vector<initial_copy::PendingTable>
+PipelineTables::pending_as_of(pq::Connection& snapshot, Lsn seam) {
     std::vector<initial_copy::PendingTable> tables;
     for (auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
         if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
@@ -179,10 +166,11 @@ TableResolver::Answer PipelineTables::resolve(const pgoutput::Relation& relation
              "",
              true}};
     }
-    const bool was_known = entries_.contains(relation.id);
+    const auto before = entries_.find(relation.id);
+    const bool was_pending = before != entries_.end() && before->second.pending;
     auto& entry = entries_[relation.id] = make(source, end_lsn);
     check_names();
-    if (!was_known && entry.pending) copy_due_ = true;
+    if (entry.pending && !was_pending) copy_due_ = true;
     return {entry.table};
 }
 

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "config/settings.hpp"
 #include "history_writer/pg/target_table.hpp"
 #include "initial_copy/snapshot_copy.hpp"
@@ -13,6 +7,12 @@
 #include "pq/connection.hpp"
 #include "replicator/io/session.hpp"
 #include "source_catalog/model.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace pgchronicle::replicator::io {
 
@@ -36,9 +36,8 @@ public:
     /// Tables whose rows have not been copied.
     [[nodiscard]] std::vector<initial_copy::PendingTable> pending() const;
     /// The same with the shapes that the catalog had as of `snapshot`.
-    [[nodiscard]] std::vector<initial_copy::PendingTable> pending_as_of(
-        pq::Connection& snapshot, Lsn seam
-    );
+    [[nodiscard]] std::vector<initial_copy::PendingTable>
+    pending_as_of(pq::Connection& snapshot, Lsn seam);
 
     std::optional<Answer> known(const pgoutput::Relation& relation) override;
     Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) override;

@@ -3,7 +3,9 @@
 namespace pgchronicle::replicator::io {
 
 ReplicationStream::ReplicationStream(
-    boost::asio::any_io_executor executor, pq::Connection connection, const std::string& command
+    boost::asio::any_io_executor executor,
+    pq::Connection connection,
+    const std::string& command
 )
     : copy_{std::move(connection), command}, descriptor_{std::move(executor), copy_.socket()} {}
 

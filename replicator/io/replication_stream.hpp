@@ -1,5 +1,8 @@
 #pragma once
 
+#include "pgoutput/stream_frame.hpp"
+#include "pq/copy_both.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -7,16 +10,15 @@
 #include <span>
 #include <string>
 
-#include "pgoutput/stream_frame.hpp"
-#include "pq/copy_both.hpp"
-
 namespace pgchronicle::replicator::io {
 
 /// The slot's stream on an Asio descriptor. Decides nothing. Thread: the executor's.
 class ReplicationStream {
 public:
     ReplicationStream(
-        boost::asio::any_io_executor executor, pq::Connection connection, const std::string& command
+        boost::asio::any_io_executor executor,
+        pq::Connection connection,
+        const std::string& command
     );
     // libpq closes the descriptor, so Asio must let go of it first.
     ~ReplicationStream();

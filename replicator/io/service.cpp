@@ -1,13 +1,5 @@
 #include "replicator/io/service.hpp"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdio>
-#include <random>
-#include <string_view>
-
 #include "failpoint/failpoint.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
@@ -16,6 +8,13 @@
 #include "replicator/startup_guard.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <random>
+#include <string_view>
+#include <unistd.h>
 
 namespace pgchronicle::replicator::io {
 
@@ -60,9 +59,7 @@ double jitter() {
 
 }  // namespace
 
-Service::Service(
-    const config::Settings& settings, RunOptions options, Life& life, log::Logger& log
-)
+Service::Service(const config::Settings& settings, RunOptions options, Life& life, log::Logger& log)
     : settings_{settings},
       options_{options},
       life_{life},
@@ -78,7 +75,9 @@ pq::ConnectOptions Service::source_options() const {
         false,
         connection.connect_timeout,
         connection.tcp_user_timeout,
-        {{"statement_timeout", "0"}, {"idle_in_transaction_session_timeout", "0"}}};
+        {{"statement_timeout", "0"},
+         {"idle_in_transaction_session_timeout", "0"},
+         {"xmloption", "content"}}};
 }
 
 pq::ConnectOptions Service::target_options() const {
@@ -98,6 +97,7 @@ pq::ConnectOptions Service::target_options() const {
          {"lock_timeout", "0"},
          {"idle_in_transaction_session_timeout", "0"},
          {"client_connection_check_interval", "2s"},
+         {"xmloption", "content"},
          {"jit", "off"}}};
 }
 
@@ -112,7 +112,9 @@ pq::ConnectOptions Service::writer_options() const {
 }
 
 void Service::report(
-    const std::string& primary, const std::string& detail, const std::string& hint
+    const std::string& primary,
+    const std::string& detail,
+    const std::string& hint
 ) {
     log_.error("error", {{"message", primary}, {"detail", detail}, {"hint", hint}});
     std::string text = "pgchronicle: error: " + primary + "\n";
@@ -208,8 +210,7 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     facts.slot_name = settings_.source.slot;
     facts.publication_names = settings_.source.publications;
     facts.slot = source_catalog::read_slot(source, settings_.source.slot);
-    facts.publications =
-        source_catalog::read_publications(source, settings_.source.publications);
+    facts.publications = source_catalog::read_publications(source, settings_.source.publications);
     facts.checkpoint = pg::read_checkpoint(target, settings_.pipeline);
     facts.history_empty = facts.checkpoint || pg::history_empty(target, settings_.pipeline);
     facts.may_create_slot = settings_.source.create_slot == config::CreateSlot::if_missing;
@@ -295,9 +296,8 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     options.source = source_options();
     options.target = target_options();
     options.pipeline = settings_.pipeline;
-    options.create_slot_command = create_snapshot_slot(
-        "pgchronicle_copy_" + std::to_string(::getpid()), source_version_
-    );
+    options.create_slot_command =
+        create_snapshot_slot("pgchronicle_copy_" + std::to_string(::getpid()), source_version_);
     options.workers = settings_.copy.workers;
     options.chunk_bytes = settings_.copy.chunk_bytes;
     options.commit_times = commit_times;
@@ -306,13 +306,17 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     // What waits in the slot below the seam is history, and comes first.
     stream(target, tables, seam, true);
     if (life_.stop_token().stop_requested() || tables.copy_due()) return;
-    life_.beat(24h);
+    // The copy reports its own progress; what hangs in it, the network's time-outs end.
+    life_.beat(std::chrono::hours{24 * 365});
     life_.notify_status("copying");
     copy.run(tables.pending_as_of(copy.snapshot(), seam));
 }
 
 Service::Turn Service::stream(
-    pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam
+    pq::Connection& target,
+    PipelineTables& tables,
+    std::optional<Lsn> until,
+    bool seam
 ) {
     const auto checkpoint = pg::read_checkpoint(target, settings_.pipeline);
     if (!checkpoint) {
@@ -379,11 +383,14 @@ Service::Turn Service::stream(
         life_.notify_status("streaming");
     }
     switch (session.run(life_.stop_token())) {
-    case SessionEnd::stopped: log_.info("stopping"); return Turn::finished;
+    case SessionEnd::stopped:
+        log_.info("stopping");
+        return Turn::finished;
     case SessionEnd::until_reached:
         if (!seam) log_.info("until_reached", {{"position", to_string(*until)}});
         return Turn::finished;
-    case SessionEnd::copy_due: return Turn::again;
+    case SessionEnd::copy_due:
+        return Turn::again;
     }
     return Turn::finished;
 }

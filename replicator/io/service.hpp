@@ -1,9 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "config/settings.hpp"
 #include "history_writer/checkpoint.hpp"
 #include "log/log.hpp"
@@ -11,15 +7,25 @@
 #include "replicator/io/life.hpp"
 #include "replicator/io/pipeline_tables.hpp"
 
+#include <memory>
+#include <optional>
+#include <string>
+
 namespace pgchronicle::replicator::io {
 
 struct RunOptions {
-    std::optional<Lsn> until;     ///< --until-lsn
-    bool until_current{false};    ///< --until-current
+    std::optional<Lsn> until;   ///< --until-lsn
+    bool until_current{false};  ///< --until-current
 };
 
 /// Exit codes. Source: DESIGN, "Commands".
-enum class ExitCode : int { done = 0, failed_check = 1, usage = 2, needs_operator = 3, gave_up = 4 };
+enum class ExitCode : int {
+    done = 0,
+    failed_check = 1,
+    usage = 2,
+    needs_operator = 3,
+    gave_up = 4
+};
 
 /// The `run` command: connects both sides, guards the start, copies what is missing, streams, and
 /// does it again after every failure that may pass.
@@ -35,12 +41,8 @@ private:
     Turn turn();
     void take_lock(pq::Connection& target);
     history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
-    Turn stream(
-        pq::Connection& target,
-        PipelineTables& tables,
-        std::optional<Lsn> until,
-        bool seam
-    );
+    Turn
+    stream(pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam);
     void copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times);
     [[nodiscard]] pq::ConnectOptions source_options() const;
     [[nodiscard]] pq::ConnectOptions target_options() const;
@@ -55,7 +57,7 @@ private:
     log::Logger& log_;
     Backoff backoff_;
     std::optional<Clock::time_point> failing_since_;
-    int refusals_{0};   ///< Attempts in a row that a server refused for good reasons of its own.
+    int refusals_{0};  ///< Attempts in a row that a server refused for good reasons of its own.
     std::int64_t wal_sender_timeout_ms_{60'000};
     int source_version_{0};
 };

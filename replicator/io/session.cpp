@@ -1,12 +1,12 @@
 #include "replicator/io/session.hpp"
 
-#include <boost/asio/post.hpp>
-
-#include <algorithm>
-
 #include "failpoint/failpoint.hpp"
 #include "pgoutput/decode.hpp"
 #include "replicator/stream_error.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
 
 namespace pgchronicle::replicator::io {
 
@@ -59,11 +59,11 @@ Session::Session(
 
 SessionEnd Session::run(std::stop_token stop) {
     const std::stop_callback on_stop{stop, [this] {
-        boost::asio::post(context_, [this] {
-            stop_requested_ = true;
-            step();
-        });
-    }};
+                                         boost::asio::post(context_, [this] {
+                                             stop_requested_ = true;
+                                             step();
+                                         });
+                                     }};
     boost::asio::post(context_, [this] { step(); });
     context_.run();
     if (failure_) std::rethrow_exception(failure_);
@@ -141,7 +141,8 @@ void Session::on_frame(std::span<const std::byte> bytes) {
 
 void Session::on_keepalive(const pgoutput::Keepalive& keepalive) {
     if (keepalive.reply_requested) reply_due_ = true;
-    if (in_transaction_) return;  // Its position may be that of the commit we are still waiting for.
+    if (in_transaction_)
+        return;  // Its position may be that of the commit we are still waiting for.
     acks_.on_received(keepalive.wal_end);
     idle_position_ = std::max(idle_position_, keepalive.wal_end);
     if (options_.until && keepalive.wal_end >= *options_.until) reached_until_ = true;
@@ -340,7 +341,8 @@ void Session::poll_flushed_if_due(TimePoint now) {
 }
 
 void Session::recheck_if_due(TimePoint now) {
-    if (!writer_idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval) return;
+    if (!writer_idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval)
+        return;
     last_recheck_ = now;
     start_job([this] { parts_.tables.recheck(); }, [] {});
 }
@@ -372,8 +374,7 @@ void Session::check_alive(TimePoint now) {
         return;  // We are not reading, so silence means nothing.
     }
     if (now - last_received_ < options_.receive_timeout) return;
-    throw pq::Error{
-        {"08006", "source has been silent for too long", "", "", "", true}};
+    throw pq::Error{{"08006", "source has been silent for too long", "", "", "", true}};
 }
 
 void Session::finish_if_done(TimePoint now) {
@@ -409,7 +410,8 @@ void Session::wait(TimePoint now) {
     const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };
     if (busy) sooner(now + busy_pause);
     if (const auto at = policy_.deadline(); at && writer_idle()) sooner(std::max(*at, now + 1ms));
-    if (stored_.flushed < stored_.committed && writer_idle()) sooner(last_poll_ + flush_poll_interval);
+    if (stored_.flushed < stored_.committed && writer_idle())
+        sooner(last_poll_ + flush_poll_interval);
     if (acks_.flushed() > told_) sooner(last_status_ + acknowledge_spacing);
     if (options_.until) sooner(now + ask_interval);
     sooner(last_status_ + options_.status_interval);

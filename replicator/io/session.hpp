@@ -1,5 +1,14 @@
 #pragma once
 
+#include "history_writer/checkpoint.hpp"
+#include "log/log.hpp"
+#include "replicator/ack_tracker.hpp"
+#include "replicator/batch_policy.hpp"
+#include "replicator/io/replication_stream.hpp"
+#include "replicator/io/transaction_buffer.hpp"
+#include "replicator/io/writer_thread.hpp"
+#include "replicator/stream_pipeline.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -10,21 +19,12 @@
 #include <stop_token>
 #include <string>
 
-#include "history_writer/checkpoint.hpp"
-#include "log/log.hpp"
-#include "replicator/ack_tracker.hpp"
-#include "replicator/batch_policy.hpp"
-#include "replicator/io/replication_stream.hpp"
-#include "replicator/io/transaction_buffer.hpp"
-#include "replicator/io/writer_thread.hpp"
-#include "replicator/stream_pipeline.hpp"
-
 namespace pgchronicle::replicator::io {
 
 struct SessionOptions {
     std::string start_command;
     history_writer::WireForm form{history_writer::WireForm::binary};
-    std::optional<Lsn> until;                       ///< Ends when everything up to here is stored.
+    std::optional<Lsn> until;  ///< Ends when everything up to here is stored.
     BatchLimits limits;
     std::chrono::milliseconds acknowledge_interval{2'000};
     std::chrono::milliseconds status_interval{10'000};
@@ -68,8 +68,9 @@ public:
         history_writer::Sink& sink;
         TableResolver& tables;
         log::Logger& log;
-        std::function<void()> beat;        ///< Called at least every second while alive.
-        std::function<void()> on_stuck;    ///< The target does not answer and we must end: cut it off.
+        std::function<void()> beat;  ///< Called at least every second while alive.
+        std::function<void()>
+            on_stuck;  ///< The target does not answer and we must end: cut it off.
     };
 
     Session(
@@ -104,7 +105,9 @@ private:
     void check_alive(TimePoint now);
     void finish_if_done(TimePoint now);
     void wait(TimePoint now);
-    [[nodiscard]] bool ending() const { return stop_requested_ || reached_until_ || leaving_for_copy_; }
+    [[nodiscard]] bool ending() const {
+        return stop_requested_ || reached_until_ || leaving_for_copy_;
+    }
     [[nodiscard]] bool may_read() const;
     /// No job is running, and the last one's end has been dealt with here.
     [[nodiscard]] bool writer_idle() const { return !job_running_; }
@@ -128,13 +131,13 @@ private:
     std::optional<NeedsTable> unplaced_;
 
     // What is built and stored.
-    std::shared_ptr<ChangeBatch> written_;   ///< The batch in the writer's hands.
+    std::shared_ptr<ChangeBatch> written_;  ///< The batch in the writer's hands.
     history_writer::Stored stored_;
-    Lsn idle_position_;                      ///< Everything of ours up to here has come.
-    Lsn built_end_;                          ///< End of the last transaction in the batch.
-    Lsn handed_over_;                        ///< Position of the last batch given to the writer.
+    Lsn idle_position_;  ///< Everything of ours up to here has come.
+    Lsn built_end_;      ///< End of the last transaction in the batch.
+    Lsn handed_over_;    ///< Position of the last batch given to the writer.
     bool job_running_{false};
-    bool open_in_target_{false};             ///< The writer holds a transaction that continues.
+    bool open_in_target_{false};  ///< The writer holds a transaction that continues.
 
     // Times.
     TimePoint last_status_;

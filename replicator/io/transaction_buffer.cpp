@@ -1,12 +1,11 @@
 #include "replicator/io/transaction_buffer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace pgchronicle::replicator::io {
 
@@ -84,7 +83,8 @@ bool TransactionBuffer::refill(std::size_t needed) {
         );
         if (wanted == 0) return false;
         window_.resize(have + wanted);
-        const auto n = ::pread(file_, window_.data() + have, wanted, static_cast<off_t>(file_read_));
+        const auto n =
+            ::pread(file_, window_.data() + have, wanted, static_cast<off_t>(file_read_));
         if (n <= 0 && errno != EINTR) fail("could not read", spool_dir_);
         window_.resize(have + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
         file_read_ += static_cast<std::uint64_t>(std::max<ssize_t>(n, 0));

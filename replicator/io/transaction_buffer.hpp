@@ -36,12 +36,12 @@ private:
 
     std::string spool_dir_;
     std::size_t memory_max_;
-    std::vector<std::byte> memory_;   ///< Length (4 bytes, native) and message, repeated.
+    std::vector<std::byte> memory_;  ///< Length (4 bytes, native) and message, repeated.
     std::size_t memory_read_{0};
     int file_{-1};
     std::uint64_t file_bytes_{0};
     std::uint64_t file_read_{0};
-    std::vector<std::byte> window_;   ///< Part of the file that is being read.
+    std::vector<std::byte> window_;  ///< Part of the file that is being read.
     std::size_t window_read_{0};
 };
 

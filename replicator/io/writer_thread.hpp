@@ -1,13 +1,13 @@
 #pragma once
 
+#include "history_writer/sink.hpp"
+
 #include <condition_variable>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
-
-#include "history_writer/sink.hpp"
 
 namespace pgchronicle::replicator::io {
 

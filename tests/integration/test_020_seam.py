@@ -242,7 +242,7 @@ def _big_table(identity, name="t", rows=200_000):
 
 @pytest.mark.parametrize("identity", ["full", "default"])
 def test_rows_changed_while_the_copy_runs_are_right(scene, identity):
-    rows = 200_000
+    rows = 200_000 if identity == "full" else 100_000
     scene.source.execute(_big_table(identity, rows=rows))
     scene.publish()
     scene.configure(copy={"workers": 2, "chunk": "2MiB"})
@@ -292,7 +292,7 @@ def test_a_truncate_behind_the_snapshot_does_not_empty_the_copy(scene):
 
 
 def test_a_kill_during_the_copy_resumes_and_finished_tables_are_not_copied_again(scene):
-    rows = 200_000
+    rows = 150_000
     scene.source.execute(_big_table("full", "b_big", rows))
     scene.source.execute("create table operations.a_small (id integer primary key, v text);"
                          "insert into operations.a_small values (1, 'a'), (2, 'b')")

@@ -15,6 +15,7 @@ from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
 from support.scene import SOURCE_PASSWORD
 from support.traffic import Traffic
 from support.waiting import wait_until
+from support.watcher import Watcher
 
 KEYED = "create table operations.t (id integer primary key, v text)"
 
@@ -284,16 +285,18 @@ def test_a_server_that_restarts_under_traffic_loses_nothing(make_scene, new_clus
     oracle, service = begin(scene, KEYED + "; insert into operations.t "
                             "select g, '' from generate_series(1, 40) g")
     pid = service.pid
-    for round_number in range(3):
-        with Traffic(scene.source, [_list_append] * 2, round_number, pause=0.005) as traffic:
-            wait_until(lambda t=traffic: t.commits > 100, 30, "traffic")
-            if side == "source":
-                traffic.stop()  # Its connections would end with the server.
-                own.restart(mode)
-            else:
-                own.restart(mode)
-                wait_until(lambda t=traffic, c=traffic.commits: t.commits > c + 50, 30, "traffic")
-    scene.catch_up(service)
+    with Watcher(scene.source, scene.target, scene.slot, scene.name, may_go_back=True):
+        for round_number in range(3):
+            with Traffic(scene.source, [_list_append] * 2, round_number, pause=0.005) as traffic:
+                wait_until(lambda t=traffic: t.commits > 100, 30, "traffic")
+                if side == "source":
+                    traffic.stop()  # Its connections would end with the server.
+                    own.restart(mode)
+                else:
+                    own.restart(mode)
+                    wait_until(lambda t=traffic, c=traffic.commits: t.commits > c + 50, 30,
+                               "traffic")
+        scene.catch_up(service)
     assert service.pid == pid and service.alive
     assert service.events("reconnecting")
     assert service.stop() == EXIT_DONE
@@ -307,11 +310,12 @@ def test_a_target_that_commits_asynchronously_and_crashes_loses_nothing(make_sce
     scene.configure(retry={"delay_min": "50ms", "delay_max": "500ms"})
     oracle, service = begin(scene, KEYED + "; insert into operations.t "
                             "select g, '' from generate_series(1, 40) g")
-    for round_number in range(3):
-        with Traffic(scene.source, [_list_append] * 2, round_number, pause=0.002) as traffic:
-            wait_until(lambda t=traffic: t.commits > 300, 30, "traffic")
-            target.restart("immediate")
-    scene.catch_up(service)
+    with Watcher(scene.source, scene.target, scene.slot, scene.name, may_go_back=True):
+        for round_number in range(3):
+            with Traffic(scene.source, [_list_append] * 2, round_number, pause=0.002) as traffic:
+                wait_until(lambda t=traffic: t.commits > 300, 30, "traffic")
+                target.restart("immediate")
+        scene.catch_up(service)
     assert service.stop() == EXIT_DONE
     scene.set_v(oracle, scene.spec("t")).assert_holds()
 

@@ -29,7 +29,10 @@ TEST_CASE("the model keeps a row's versions through its life", "[property]") {
     REQUIRE(model.history().at("orders") == wanted);
 }
 
-TEST_CASE("the model ends one of several identical rows, and all of them by TRUNCATE", "[property]") {
+TEST_CASE(
+    "the model ends one of several identical rows, and all of them by TRUNCATE",
+    "[property]"
+) {
     const TableSpec bag{.name = "bag", .columns = {"v"}, .full = true};
     const auto at = [](std::uint64_t lsn) { return pgoutput::Lsn{lsn}; };
     const pgoutput::PgTimestamp time{5};

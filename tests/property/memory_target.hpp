@@ -60,7 +60,8 @@ private:
         while (!bytes.empty()) {
             std::uint32_t length = 0;
             for (int i = 0; i < 4; ++i) {
-                length = length << 8U | std::to_integer<std::uint32_t>(bytes[static_cast<std::size_t>(i)]);
+                length = length << 8U |
+                         std::to_integer<std::uint32_t>(bytes[static_cast<std::size_t>(i)]);
             }
             bytes = bytes.subspan(4);
             if (length == 0xFFFFFFFFU) {
@@ -89,7 +90,10 @@ private:
             } else {
                 const char letter = text[++i];
                 null = letter == 'N';
-                field += letter == 't' ? '\t' : letter == 'n' ? '\n' : letter == 'r' ? '\r' : letter;
+                field += letter == 't'   ? '\t'
+                         : letter == 'n' ? '\n'
+                         : letter == 'r' ? '\r'
+                                         : letter;
             }
         }
         require(field.empty(), "a row ends with a tab");
@@ -109,7 +113,8 @@ private:
     }
 
     static DatumRow key_at(const hw::TableChanges& changes, const hw::Close& close) {
-        return sized_fields(std::span<const std::byte>{changes.keys}.subspan(close.offset, close.size)
+        return sized_fields(
+            std::span<const std::byte>{changes.keys}.subspan(close.offset, close.size)
         );
     }
 
@@ -132,8 +137,7 @@ private:
             bool same = true;
             for (std::size_t i = 0; i < table.key.size(); ++i) {
                 const auto column = table.key[i];
-                same = same &&
-                       equal(version.row[column], key[i], table.columns[column].equality);
+                same = same && equal(version.row[column], key[i], table.columns[column].equality);
             }
             if (!same) continue;
             const auto order = [](const ModelVersion& v) {
@@ -213,10 +217,9 @@ private:
         ModelTable added;  // A base is looked for among the versions from before.
         for (const auto& version : changes.versions) {
             if (version.dropped) continue;
-            const auto close =
-                version.fill == hw::no_index
-                    ? hw::Close{}
-                    : changes.closes.at(changes.fills.at(version.fill).close);
+            const auto close = version.fill == hw::no_index
+                                   ? hw::Close{}
+                                   : changes.closes.at(changes.fills.at(version.fill).close);
             ModelVersion made;
             made.row = filled_row(batch, changes, version, close);
             made.change_seq = version.change_seq;

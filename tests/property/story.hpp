@@ -119,7 +119,8 @@ public:
 private:
     void tell_transaction() {
         // The next commit record may begin exactly where the last one ended, and clocks step back.
-        const pgoutput::Lsn commit_lsn{end_lsn_.value + (one_in(random_, 3) ? 0 : 1 + below(random_, 90))};
+        const pgoutput::Lsn commit_lsn{
+            end_lsn_.value + (one_in(random_, 3) ? 0 : 1 + below(random_, 90))};
         end_lsn_ = pgoutput::Lsn{commit_lsn.value + 8 + below(random_, 40)};
         const pgoutput::PgTimestamp time{static_cast<std::int64_t>(1000 + below(random_, 500))};
         model_.begin(end_lsn_, time);
@@ -138,11 +139,16 @@ private:
         const auto row = below(random_, rows.size());
         switch (below(random_, 8)) {
         case 0:
-        case 1: return tell_delete(table, row);
-        case 2: return tell_key_change(table, row);
-        case 3: return tell_swap(table, row);
-        case 4: return tell_update(table, row, rows[row]);  // SET v = v
-        default: return tell_value_change(table, row);
+        case 1:
+            return tell_delete(table, row);
+        case 2:
+            return tell_key_change(table, row);
+        case 3:
+            return tell_swap(table, row);
+        case 4:
+            return tell_update(table, row, rows[row]);  // SET v = v
+        default:
+            return tell_value_change(table, row);
         }
     }
 

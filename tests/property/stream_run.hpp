@@ -131,7 +131,8 @@ private:
 };
 
 /// What one history has and the other has not; empty when they are equal.
-inline std::string difference(const MemoryTarget::Tables& found, const MemoryTarget::Tables& wanted) {
+inline std::string
+difference(const MemoryTarget::Tables& found, const MemoryTarget::Tables& wanted) {
     std::ostringstream out;
     for (const auto& spec : story_tables()) {
         const auto sorted = [&](const MemoryTarget::Tables& tables) {

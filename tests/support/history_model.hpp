@@ -27,11 +27,11 @@ using DatumRow = std::vector<Datum>;
 struct TableSpec {
     std::string name{};
     std::vector<std::string> columns{};
-    std::vector<std::size_t> key;        ///< Indexes of `columns`; empty: the whole row.
-    std::vector<std::size_t> excluded{}; ///< Columns that the history leaves out.
-    bool full{false};                    ///< REPLICA IDENTITY FULL.
-    bool numeric_key{false};             ///< 1 and 1.0 are the same key.
-    bool ignored{false};                 ///< The whole table is left out.
+    std::vector<std::size_t> key{};       ///< Indexes of `columns`; empty: the whole row.
+    std::vector<std::size_t> excluded{};  ///< Columns that the history leaves out.
+    bool full{false};                     ///< REPLICA IDENTITY FULL.
+    bool numeric_key{false};              ///< 1 and 1.0 are the same key.
+    bool ignored{false};                  ///< The whole table is left out.
 };
 
 /// The columns that the history keeps.
@@ -133,9 +133,8 @@ public:
 private:
     /// A change of excluded columns alone makes no version. Without the old row nobody can tell
     /// such a change from SET v = v, which then makes none either.
-    static bool says_nothing(
-        const TableSpec& table, const DatumRow& before, const DatumRow& after
-    ) {
+    static bool
+    says_nothing(const TableSpec& table, const DatumRow& before, const DatumRow& after) {
         if (table.excluded.empty() || kept_of(table, before) != kept_of(table, after)) return false;
         return !table.full || before != after;
     }

@@ -1,0 +1,72 @@
+#include "replicator/slot_commands.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+using namespace pgchronicle;
+using namespace pgchronicle::replicator;
+using history_writer::WireForm;
+
+constexpr int version_14 = 140010;
+constexpr int version_15 = 150018;
+constexpr int version_16 = 160004;
+constexpr int version_17 = 170000;
+
+}  // namespace
+
+TEST_CASE("a stream starts at the checkpoint with the options of its form", "[replicator]") {
+    REQUIRE(
+        start_replication("cdc_pgoutput", pgoutput::Lsn{0x1600000028}, {{"p"}, WireForm::binary}) ==
+        "START_REPLICATION SLOT \"cdc_pgoutput\" LOGICAL 16/28"
+        " (proto_version '1', publication_names '\"p\"', binary 'true')"
+    );
+    REQUIRE(
+        start_replication("cdc_pgoutput", pgoutput::Lsn{1}, {{"p"}, WireForm::text}) ==
+        "START_REPLICATION SLOT \"cdc_pgoutput\" LOGICAL 0/1"
+        " (proto_version '1', publication_names '\"p\"')"
+    );
+}
+
+TEST_CASE("several publications are a list of identifiers", "[replicator]") {
+    REQUIRE_THAT(
+        start_replication("s", pgoutput::Lsn{1}, {{"one", "Two"}, WireForm::text}),
+        Catch::Contains("publication_names '\"one\",\"Two\"'")
+    );
+}
+
+TEST_CASE("a hostile name stays a name", "[replicator]") {
+    REQUIRE(
+        start_replication("a\"b", pgoutput::Lsn{1}, {{"it's \"x\""}, WireForm::text}) ==
+        "START_REPLICATION SLOT \"a\"\"b\" LOGICAL 0/1"
+        " (proto_version '1', publication_names '\"it''s \"\"x\"\"\"')"
+    );
+    REQUIRE_THAT(create_slot("a\"b", version_17), Catch::Contains("SLOT \"a\"\"b\" LOGICAL"));
+}
+
+TEST_CASE("a slot is created without a snapshot, in the grammar of its server", "[replicator]") {
+    REQUIRE(
+        create_slot("s", version_14) ==
+        "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput NOEXPORT_SNAPSHOT"
+    );
+    REQUIRE(
+        create_slot("s", version_15) ==
+        "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')"
+    );
+    REQUIRE(create_slot("s", version_16) == create_slot("s", version_15));
+    REQUIRE(
+        create_slot("s", version_17) ==
+        "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)"
+    );
+}
+
+TEST_CASE("a snapshot's slot is temporary and exports it", "[replicator]") {
+    REQUIRE(
+        create_snapshot_slot("s", version_14) ==
+        "CREATE_REPLICATION_SLOT \"s\" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT"
+    );
+    REQUIRE(
+        create_snapshot_slot("s", version_17) ==
+        "CREATE_REPLICATION_SLOT \"s\" TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
+    );
+}
