@@ -147,7 +147,7 @@ std::optional<Refusal> refuse_table(
         return Refusal{
             .exit_code = exit_check_failed,
             .primary =
-                fmt::format("pipeline \"{}\" keeps no history of \"{}\"", settings.pipeline, name),
+                fmt::format(R"(pipeline "{}" keeps no history of "{}")", settings.pipeline, name),
             .hint = R"("pgchronicle status" lists its tables.)",
         };
     }

@@ -60,7 +60,7 @@ std::optional<Refusal> refuse_slot(
     if (slot->plugin != "pgoutput" || slot->database != server.database) {
         return Refusal{
             .primary = fmt::format(
-                "replication slot \"{}\" is not a pgoutput slot of database \"{}\"",
+                R"(replication slot "{}" is not a pgoutput slot of database "{}")",
                 name,
                 server.database
             ),

@@ -100,13 +100,13 @@ BatchBuilder::canonical_key(const HistoryTable& table, const Values& values) {
     key_.clear();
     if (!table.keyed) {
         for (const auto& value : values) append_neutral(key_, value);
-        return key_;
+        return std::span<const std::byte>{key_};
     }
     for (const auto column : table.key) {
-        if (values[column].kind == ValueKind::unchanged_toast) return {};
+        if (values[column].kind == ValueKind::unchanged_toast) return std::nullopt;
         append_canonical(key_, values[column], table.columns[column].equality);
     }
-    return key_;
+    return std::span<const std::byte>{key_};
 }
 
 BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTable>& table) {
@@ -247,10 +247,10 @@ BatchBuilder::end_open(Slot& slot, KeyState& state, const Values& key_values, bo
 
 BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
     const auto key = canonical_key(*slot.table, draft.values);
-    if (key.empty()) {
+    if (!key) {
         return error(PlanErrc::unchanged_toast_without_row, *slot.table, draft.change_seq);
     }
-    KeyState* state = &slot.keys.find_or_add(key);
+    KeyState* state = &slot.keys.find_or_add(*key);
     if (slot.table->keyed && state->open_version != no_index) {
         return error(PlanErrc::key_already_open, *slot.table, draft.change_seq);
     }
@@ -306,12 +306,34 @@ BatchBuilder::Outcome BatchBuilder::update(
     if (change.old_kind != pgoutput::OldTupleKind::none) return rekey(slot, draft, full);
 
     const auto key = canonical_key(*table, new_values_);
-    if (key.empty()) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
-    KeyState& state = slot.keys.find_or_add(key);
+    if (!key) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
+    KeyState& state = slot.keys.find_or_add(*key);
+    if (target_must_compare(slot, state, new_values_)) {
+        // The open version goes to the target first; there the new one meets it.
+        end_stretch();
+        return update(table, change, change_seq);
+    }
     const auto base = end_open(slot, state, new_values_, false);
     if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
     state.seen = true;
     return replace(slot, state, {new_values_, *base, Operation::update, change_seq}, false);
+}
+
+bool BatchBuilder::target_must_compare(
+    const Slot& slot,
+    const KeyState& state,
+    const Values& values
+) const {
+    if (slot.table->kept.size() == slot.table->columns.size()) return false;
+    if (state.open_version == no_index) return false;
+    const TableChanges& changes = *slot.changes;
+    const auto fill = changes.versions[state.open_version].fill;
+    if (fill == no_index) return false;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool sent = values[i].kind != ValueKind::unchanged_toast;
+        if (sent && bit_set(changes.bitmaps, changes.fills[fill].bitmap, i)) return true;
+    }
+    return false;
 }
 
 BatchBuilder::Outcome
@@ -367,23 +389,23 @@ bool BatchBuilder::drop_if_same(TableChanges& changes, std::uint32_t before) {
 BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool old_complete) {
     const HistoryTable& table = *slot.table;
     const auto old_key = canonical_key(table, old_values_);
-    if (old_key.empty()) {
+    if (!old_key) {
         return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
     }
-    KeyState& state = slot.keys.find_or_add(old_key);
+    KeyState& state = slot.keys.find_or_add(*old_key);
     const auto base = end_open(slot, state, old_values_, old_complete);
     if (!base) return error(PlanErrc::unknown_key, table, draft.change_seq);
     state.seen = true;
     if (!table.keyed)
         return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
 
-    const Bytes old_copy{key_};
+    old_key_.assign(key_.begin(), key_.end());
     const auto new_key = canonical_key(table, draft.values);
-    if (new_key.empty()) {
+    if (!new_key) {
         return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
     }
-    if (std::equal(new_key.begin(), new_key.end(), old_copy.begin(), old_copy.end())) {
-        KeyState& again = slot.keys.find_or_add(new_key);
+    if (std::equal(new_key->begin(), new_key->end(), old_key_.begin(), old_key_.end())) {
+        KeyState& again = slot.keys.find_or_add(*new_key);
         return replace(
             slot, again, {draft.values, *base, draft.operation, draft.change_seq}, old_complete
         );
@@ -424,8 +446,8 @@ BatchBuilder::Outcome BatchBuilder::remove(
     const bool full = change.old_kind == pgoutput::OldTupleKind::full;
     if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
     const auto key = canonical_key(*table, old_values_);
-    if (key.empty()) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
-    KeyState& state = slot.keys.find_or_add(key);
+    if (!key) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
+    KeyState& state = slot.keys.find_or_add(*key);
     const auto base = end_open(slot, state, old_values_, full);
     if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
     state.seen = true;

@@ -96,6 +96,9 @@ private:
         std::uint64_t change_seq{0};
     };
 
+    /// Whether the new row may say what the open version says, and only the target can tell.
+    [[nodiscard]] bool
+    target_must_compare(const Slot& slot, const KeyState& state, const Values& values) const;
     Slot& slot_of(const std::shared_ptr<const HistoryTable>& table);
     void end_stretch();
     [[nodiscard]] std::uint32_t current() const {
@@ -105,8 +108,9 @@ private:
     read_values(const HistoryTable& table, const pgoutput::TupleData& tuple, Values& out) const;
     [[nodiscard]] bool
     only_excluded_changed(const HistoryTable& table, const pgoutput::Update& change) const;
-    /// The canonical key of `values`; empty when a key column was not sent.
-    std::span<const std::byte> canonical_key(const HistoryTable& table, const Values& values);
+    /// The canonical key of `values`; nothing when a key column was not sent.
+    std::optional<std::span<const std::byte>>
+    canonical_key(const HistoryTable& table, const Values& values);
     std::optional<Base>
     end_open(Slot& slot, KeyState& state, const Values& key_values, bool old_complete);
     std::uint32_t append_version(Slot& slot, const Draft& draft);
@@ -136,6 +140,7 @@ private:
     Values new_values_;
     Values old_values_;
     Bytes key_;
+    Bytes old_key_;
 };
 
 }  // namespace pgchronicle::history_writer

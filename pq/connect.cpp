@@ -52,7 +52,8 @@ Error connect_error(const PGconn* raw) {
     if (PQconnectionNeedsPassword(raw) == 1) {
         fields.sqlstate = invalid_password;
         if (fields.hint.empty()) fields.hint = "The server asks for a password; configure one.";
-    } else if (says("certificate verify failed") || says("root certificate") || says("server certificate for")) {
+    } else if (says("certificate verify failed") || says("root certificate") ||
+               says("server certificate for")) {
         fields.sqlstate = invalid_authorization;
     }
     return Error{std::move(fields)};

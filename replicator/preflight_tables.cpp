@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <utility>
 
 // Each table that is kept: identity, rights, names, types.
 
@@ -245,6 +246,10 @@ void judge_select(const Facts& facts, Problems& problems) {
             names.push_back(named(*table));
             quoted_names.push_back(quoted(*table));
         }
+        std::string sql = "GRANT USAGE ON SCHEMA ";
+        sql.append(pq::quote_identifier(schema)).append(" TO ").append(role).append(";\n");
+        sql.append("GRANT SELECT ON ").append(joined(quoted_names));
+        sql.append(" TO ").append(role).append(";");
         problems.push_back({
             .what = "role " + shown(facts.source->server.role) + " may not read " +
                     counted(tables.size(), "table") + " of schema " + shown(schema),
@@ -252,8 +257,7 @@ void judge_select(const Facts& facts, Problems& problems) {
                       ", and USAGE on the schema.",
             .hint = "ALTER DEFAULT PRIVILEGES grants it for tables to come. With \"snapshot: "
                     "never\" it is not needed.",
-            .mending_sql = "GRANT USAGE ON SCHEMA " + pq::quote_identifier(schema) + " TO " + role +
-                           ";\nGRANT SELECT ON " + joined(quoted_names) + " TO " + role + ";",
+            .mending_sql = std::move(sql),
         });
     }
 }

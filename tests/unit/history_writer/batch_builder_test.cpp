@@ -1,0 +1,433 @@
+#include "history_writer/batch_builder.hpp"
+
+#include "history_writer/copy_row.hpp"
+#include "tests/support/wire_builder.hpp"
+#include "tests/unit/history_writer/rows.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+using namespace pgchronicle;
+using namespace pgchronicle::history_writer;
+using namespace pgchronicle::test;
+using pgoutput::OldTupleKind;
+using Table = std::shared_ptr<const HistoryTable>;
+
+/// A builder whose transactions end at 100, 200, ...; changes are numbered from 1 in each.
+struct Building {
+    explicit Building(WireForm form = WireForm::text) : builder{form} { next_transaction(); }
+
+    void next_transaction() {
+        ++transactions;
+        seq = 0;
+        builder.begin_transaction(
+            {pgoutput::Lsn{transactions * 100U},
+             pgoutput::PgTimestamp{static_cast<std::int64_t>(transactions)}}
+        );
+    }
+    auto insert(const Table& table, const Row& row) {
+        return builder.insert(table, row.tuple(), ++seq);
+    }
+    auto update(const Table& table, const Row& row) {
+        return builder.update(table, {{}, {}, OldTupleKind::none, {}, row.tuple()}, ++seq);
+    }
+    auto update(const Table& table, OldTupleKind kind, const Row& old, const Row& row) {
+        return builder.update(table, {{}, {}, kind, old.tuple(), row.tuple()}, ++seq);
+    }
+    auto remove(const Table& table, OldTupleKind kind, const Row& old) {
+        return builder.remove(table, {{}, {}, kind, old.tuple()}, ++seq);
+    }
+
+    BatchBuilder builder;
+    unsigned transactions{0};
+    std::uint64_t seq{0};
+};
+
+Row order(const char* id, const char* status, const char* note = "-") {
+    return {text(id), text(status), text(note)};
+}
+Row order_key(const char* id) {
+    return {text(id), null(), null()};
+}
+
+/// A version in one line: `UPDATE 1|paid|- [200:1,300)`; `?` is left to the target.
+std::string line_of(const ChangeBatch& batch, const TableChanges& changes, const Version& version) {
+    std::string line = name_of(version.operation);
+    const auto row =
+        std::span<const std::byte>{changes.payload}.subspan(version.offset, version.size);
+    for (std::size_t i = 0; i < changes.table->columns.size(); ++i) {
+        auto field = string_of(field_of(row, i, WireForm::text));
+        field.pop_back();
+        if (version.fill != no_index) {
+            const auto bitmap = changes.fills.at(version.fill).bitmap;
+            const auto byte = std::to_integer<unsigned>(changes.bitmaps.at(bitmap + i / 8));
+            if ((byte >> (i % 8) & 1U) != 0) field = "?";
+        }
+        line += (i == 0 ? " " : "|") + field;
+    }
+    const auto lsn = [&](std::uint32_t transaction) {
+        return std::to_string(batch.transactions.at(transaction).end_lsn.value);
+    };
+    line += " [" + lsn(version.opened_by) + ":" + std::to_string(version.change_seq) + ",";
+    if (version.closed_by != no_index) line += lsn(version.closed_by);
+    return line + ")";
+}
+
+using Lines = std::vector<std::string>;
+
+/// Everything the batch does, stretch by stretch: closes, then versions, then truncates.
+Lines lines_of(const ChangeBatch& batch) {
+    Lines lines;
+    for (const auto& stretch : batch.stretches) {
+        for (const auto& changes : stretch.tables) {
+            for (const auto& close : changes->closes) {
+                const auto key = string_of(changes->keys).substr(close.offset + 4, close.size - 4);
+                lines.push_back("close " + key + " #" + std::to_string(close.nth));
+            }
+            for (const auto& version : changes->versions) {
+                lines.push_back(line_of(batch, *changes, version));
+            }
+        }
+        for (const auto& truncate : stretch.truncates) {
+            lines.push_back("truncate :" + std::to_string(truncate.change_seq));
+        }
+    }
+    return lines;
+}
+
+Lines lines_of(Building& building) {
+    return lines_of(building.builder.take(false));
+}
+
+PlanErrc code_of(const BatchBuilder::Outcome& outcome) {
+    REQUIRE(outcome.has_value());
+    return outcome->code;
+}
+
+Table whole_row_table() {
+    auto table = orders_table();
+    table.keyed = false;
+    table.key.clear();
+    return shared(std::move(table));
+}
+
+/// id and status are kept, note is not.
+Table narrow_table() {
+    auto table = orders_table();
+    table.columns.pop_back();
+    table.kept = {0, 1, -1};
+    return shared(std::move(table));
+}
+
+const Table orders = shared(orders_table());
+
+}  // namespace
+
+TEST_CASE("an insert opens a version and closes none", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    REQUIRE(lines_of(b) == Lines{"INSERT 1|new|- [100:1,)"});
+}
+
+TEST_CASE("an update closes what the target has open and opens the new row", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.update(orders, order("1", "paid")));
+    REQUIRE(lines_of(b) == Lines{"close 1 #0", "UPDATE 1|paid|- [100:1,)"});
+}
+
+TEST_CASE("versions that begin and end in the batch arrive closed", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.update(orders, order("1", "paid")));
+    REQUIRE_FALSE(b.update(orders, order("1", "sent")));
+    b.next_transaction();
+    REQUIRE_FALSE(b.update(orders, order("1", "done")));
+    REQUIRE(
+        lines_of(b) ==
+        Lines{
+            "close 1 #0",
+            "UPDATE 1|paid|- [100:1,100)",
+            "UPDATE 1|sent|- [100:2,200)",
+            "UPDATE 1|done|- [200:1,)"}
+    );
+}
+
+TEST_CASE("a delete adds a tombstone whose values the target knows", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.remove(orders, OldTupleKind::key, order_key("1")));
+    REQUIRE(lines_of(b) == Lines{"close 1 #0", "DELETE 1|?|? [100:1,100)"});
+}
+
+TEST_CASE(
+    "a delete's tombstone has the last values where the batch knows them",
+    "[history_writer]"
+) {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    REQUIRE_FALSE(b.remove(orders, OldTupleKind::key, order_key("1")));
+    REQUIRE_FALSE(b.remove(orders, OldTupleKind::full, order("2", "old")));
+    REQUIRE(
+        lines_of(b) ==
+        Lines{
+            "close 2 #0",
+            "INSERT 1|new|- [100:1,100)",
+            "DELETE 1|new|- [100:2,100)",
+            "DELETE 2|old|- [100:3,100)"}
+    );
+}
+
+TEST_CASE("a key deleted and inserted again is closed in the target once", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.remove(orders, OldTupleKind::full, order("1", "old")));
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    REQUIRE_FALSE(b.update(orders, order("1", "paid")));
+    REQUIRE(
+        lines_of(b) ==
+        Lines{
+            "close 1 #0",
+            "DELETE 1|old|- [100:1,100)",
+            "INSERT 1|new|- [100:2,100)",
+            "UPDATE 1|paid|- [100:3,)"}
+    );
+}
+
+TEST_CASE(
+    "a change of the key ends the old one with REKEY and opens the new one",
+    "[history_writer]"
+) {
+    Building b;
+    REQUIRE_FALSE(b.update(orders, OldTupleKind::key, order_key("1"), order("2", "new")));
+    REQUIRE(
+        lines_of(b) == Lines{"close 1 #0", "REKEY 1|?|? [100:1,100)", "UPDATE 2|new|- [100:1,)"}
+    );
+}
+
+TEST_CASE("a key that is only spelt differently is an ordinary update", "[history_writer]") {
+    auto numbered = orders_table();
+    numbered.columns[0].equality = KeyEquality::numeric;
+    const auto table = shared(std::move(numbered));
+    Building b;
+    REQUIRE_FALSE(b.update(table, OldTupleKind::key, order_key("1.0"), order("1.00", "new")));
+    REQUIRE(lines_of(b) == Lines{"close 1.0 #0", "UPDATE 1.00|new|- [100:1,)"});
+}
+
+TEST_CASE("rows may swap their keys within a transaction", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.update(orders, OldTupleKind::key, order_key("1"), order("9", "a")));
+    REQUIRE_FALSE(b.update(orders, OldTupleKind::key, order_key("2"), order("1", "b")));
+    REQUIRE_FALSE(b.update(orders, OldTupleKind::key, order_key("9"), order("2", "a")));
+    REQUIRE(
+        lines_of(b) ==
+        Lines{
+            "close 1 #0",
+            "close 2 #0",
+            "REKEY 1|?|? [100:1,100)",
+            "UPDATE 9|a|- [100:1,100)",
+            "REKEY 2|?|? [100:2,100)",
+            "UPDATE 1|b|- [100:2,)",
+            "REKEY 9|a|- [100:3,100)",
+            "UPDATE 2|a|- [100:3,)"}
+    );
+}
+
+TEST_CASE(
+    "an unchanged TOAST value comes from the old tuple where there is one",
+    "[history_writer]"
+) {
+    Building b;
+    const Row sent{text("1"), text("paid"), unchanged()};
+    REQUIRE_FALSE(b.update(orders, OldTupleKind::full, order("1", "new", "long"), sent));
+    REQUIRE(lines_of(b) == Lines{"close 1 #0", "UPDATE 1|paid|long [100:1,)"});
+}
+
+TEST_CASE("else from the version before it in the batch", "[history_writer]") {
+    Building b;
+    const Row sent{text("1"), text("paid"), unchanged()};
+    REQUIRE_FALSE(b.insert(orders, order("1", "new", "long")));
+    REQUIRE_FALSE(b.update(orders, sent));
+    REQUIRE(lines_of(b) == Lines{"INSERT 1|new|long [100:1,100)", "UPDATE 1|paid|long [100:2,)"});
+}
+
+TEST_CASE("else it is left to the target, along the whole chain", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.update(orders, Row{text("1"), text("paid"), unchanged()}));
+    REQUIRE_FALSE(b.update(orders, Row{text("1"), text("sent"), unchanged()}));
+    const auto batch = b.builder.take(false);
+    REQUIRE(
+        lines_of(batch) ==
+        Lines{"close 1 #0", "UPDATE 1|paid|? [100:1,100)", "UPDATE 1|sent|? [100:2,)"}
+    );
+    for (const auto& fill : batch.stretches[0].tables[0]->fills) REQUIRE(fill.close == 0);
+}
+
+TEST_CASE("identical rows without a key end one by one, the newest first", "[history_writer]") {
+    const auto table = whole_row_table();
+    Building b;
+    REQUIRE_FALSE(b.insert(table, order("1", "x")));
+    REQUIRE_FALSE(b.insert(table, order("1", "x")));
+    for (int i = 0; i < 4; ++i) {
+        REQUIRE_FALSE(b.remove(table, OldTupleKind::full, order("1", "x")));
+    }
+    const auto batch = b.builder.take(false);
+    const auto& changes = *batch.stretches[0].tables[0];
+    REQUIRE(changes.closes.size() == 2);
+    REQUIRE(changes.closes[0].nth == 0);
+    REQUIRE(changes.closes[1].nth == 1);
+    REQUIRE(line_of(batch, changes, changes.versions[0]) == "INSERT 1|x|- [100:1,100)");
+    REQUIRE(line_of(batch, changes, changes.versions[1]) == "INSERT 1|x|- [100:2,100)");
+    REQUIRE(changes.versions.size() == 6);
+}
+
+TEST_CASE("a TRUNCATE ends the stretch, for keys begin anew after it", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    b.builder.truncate(orders, 2);
+    b.seq = 2;
+    REQUIRE_FALSE(b.insert(orders, order("1", "again")));
+    const auto batch = b.builder.take(false);
+    REQUIRE(batch.stretches.size() == 2);
+    REQUIRE(
+        lines_of(batch) ==
+        Lines{"INSERT 1|new|- [100:1,)", "truncate :2", "INSERT 1|again|- [100:3,)"}
+    );
+}
+
+TEST_CASE("a table that changes its shape ends the stretch", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    REQUIRE_FALSE(b.update(shared(orders_table()), order("1", "paid")));
+    const auto batch = b.builder.take(false);
+    REQUIRE(batch.stretches.size() == 2);
+    REQUIRE(
+        lines_of(batch) ==
+        Lines{"INSERT 1|new|- [100:1,)", "close 1 #0", "UPDATE 1|paid|- [100:2,)"}
+    );
+}
+
+TEST_CASE("a change of excluded columns alone makes no version under FULL", "[history_writer]") {
+    const auto table = narrow_table();
+    Building b;
+    REQUIRE_FALSE(
+        b.update(table, OldTupleKind::full, order("1", "new", "a"), order("1", "new", "b"))
+    );
+    REQUIRE(lines_of(b).empty());
+}
+
+TEST_CASE("an update that changes nothing at all makes a version under FULL", "[history_writer]") {
+    const auto table = narrow_table();
+    Building b;
+    REQUIRE_FALSE(b.update(table, OldTupleKind::full, order("1", "new"), order("1", "new")));
+    REQUIRE(lines_of(b) == Lines{"close 1 #0", "UPDATE 1|new [100:1,)"});
+}
+
+TEST_CASE("a version that says what the one before it says is taken back", "[history_writer]") {
+    const auto table = narrow_table();
+    Building b;
+    REQUIRE_FALSE(b.insert(table, order("1", "new", "a")));
+    REQUIRE_FALSE(b.update(table, order("1", "new", "b")));
+    REQUIRE_FALSE(b.update(table, order("1", "paid", "b")));
+    REQUIRE(b.builder.rows() == 2);
+    REQUIRE(lines_of(b) == Lines{"INSERT 1|new [100:1,100)", "UPDATE 1|paid [100:3,)"});
+}
+
+TEST_CASE("the target is asked whether its version says the same", "[history_writer]") {
+    const auto asked_of = [](const Table& table) {
+        Building b;
+        REQUIRE_FALSE(b.update(table, order("1", "new", "b")));
+        return b.builder.take(false).stretches.at(0).tables.at(0)->closes.at(0).unless_same_as;
+    };
+    REQUIRE(asked_of(narrow_table()) == 0);
+    REQUIRE(asked_of(orders) == no_index);
+}
+
+TEST_CASE("below the seam a complete old row is kept beside its close", "[history_writer]") {
+    auto below = orders_table();
+    below.below_seam = true;
+    const auto table = shared(std::move(below));
+    Building b;
+    REQUIRE_FALSE(b.remove(table, OldTupleKind::full, order("1", "old")));
+    REQUIRE_FALSE(b.remove(table, OldTupleKind::key, order_key("2")));
+    const auto batch = b.builder.take(false);
+    const auto& changes = *batch.stretches[0].tables[0];
+    REQUIRE(changes.old_rows.size() == 1);
+    REQUIRE(changes.closes[0].old_row == 0);
+    REQUIRE(changes.closes[1].old_row == no_index);
+    const auto& old = changes.old_rows[0];
+    REQUIRE(string_of(changes.payload).substr(old.offset, old.size) == "1\told\t-\t");
+}
+
+TEST_CASE("an insert of a key that is open in the batch is refused", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    const auto outcome = b.insert(orders, order("1", "new"));
+    REQUIRE(code_of(outcome) == PlanErrc::key_already_open);
+    REQUIRE(outcome->table == "public.orders");
+    REQUIRE(outcome->change_seq == 2);
+    REQUIRE(
+        to_string(*outcome) ==
+        "a row was inserted whose key is open already: table \"public.orders\", change 2 of its "
+        "transaction"
+    );
+    Building c;
+    REQUIRE_FALSE(c.insert(orders, order("1", "new")));
+    const auto rekeyed = c.update(orders, OldTupleKind::key, order_key("2"), order("1", "new"));
+    REQUIRE(code_of(rekeyed) == PlanErrc::key_already_open);
+}
+
+TEST_CASE("a change of a key that the batch has ended is refused", "[history_writer]") {
+    Building b;
+    REQUIRE_FALSE(b.remove(orders, OldTupleKind::key, order_key("1")));
+    REQUIRE(code_of(b.update(orders, order("1", "new"))) == PlanErrc::unknown_key);
+    REQUIRE(code_of(b.remove(orders, OldTupleKind::key, order_key("1"))) == PlanErrc::unknown_key);
+    REQUIRE(
+        code_of(b.update(orders, OldTupleKind::key, order_key("1"), order("2", "new"))) ==
+        PlanErrc::unknown_key
+    );
+}
+
+TEST_CASE("a row without a key needs its old values", "[history_writer]") {
+    const auto table = whole_row_table();
+    Building b;
+    REQUIRE(code_of(b.update(table, order("1", "new"))) == PlanErrc::missing_old_tuple);
+    REQUIRE(
+        code_of(b.remove(table, OldTupleKind::key, order_key("1"))) == PlanErrc::missing_old_tuple
+    );
+}
+
+TEST_CASE("unchanged TOAST in an insert or in a key is refused", "[history_writer]") {
+    Building b;
+    const auto unsent = PlanErrc::unchanged_toast_without_row;
+    REQUIRE(code_of(b.insert(orders, Row{text("1"), text("new"), unchanged()})) == unsent);
+    REQUIRE(code_of(b.update(orders, Row{unchanged(), text("new"), text("-")})) == unsent);
+}
+
+TEST_CASE("a value in the other form than the stream's is refused", "[history_writer]") {
+    const Row mixed{text("1"), binary("new"), text("-")};
+    Building as_text{WireForm::text};
+    REQUIRE(code_of(as_text.insert(orders, mixed)) == PlanErrc::form_mismatch);
+    REQUIRE(code_of(as_text.update(orders, mixed)) == PlanErrc::form_mismatch);
+    REQUIRE(
+        code_of(as_text.update(orders, OldTupleKind::full, mixed, order("1", "new"))) ==
+        PlanErrc::form_mismatch
+    );
+    REQUIRE(code_of(as_text.remove(orders, OldTupleKind::full, mixed)) == PlanErrc::form_mismatch);
+    Building as_binary{WireForm::binary};
+    REQUIRE(code_of(as_binary.insert(orders, order("1", "new"))) == PlanErrc::form_mismatch);
+}
+
+TEST_CASE(
+    "a batch that continues begins the next one with its last transaction",
+    "[history_writer]"
+) {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
+    const auto first = b.builder.take(true);
+    REQUIRE(first.continues);
+    REQUIRE(b.builder.has_transactions());
+    REQUIRE(b.builder.rows() == 0);
+    REQUIRE(b.builder.bytes() == 0);
+    REQUIRE_FALSE(b.update(orders, order("1", "paid")));
+    const auto second = b.builder.take(false);
+    REQUIRE(lines_of(second) == Lines{"close 1 #0", "UPDATE 1|paid|- [100:2,)"});
+    REQUIRE_FALSE(b.builder.has_transactions());
+}

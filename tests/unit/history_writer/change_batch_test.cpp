@@ -1,0 +1,46 @@
+#include "history_writer/change_batch.hpp"
+
+#include "tests/unit/history_writer/rows.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+using namespace pgchronicle::history_writer;
+
+}  // namespace
+
+TEST_CASE("every operation has the word that the history table holds", "[history_writer]") {
+    using std::string;
+    REQUIRE(name_of(Operation::insert) == string{"INSERT"});
+    REQUIRE(name_of(Operation::update) == string{"UPDATE"});
+    REQUIRE(name_of(Operation::remove) == string{"DELETE"});
+    REQUIRE(name_of(Operation::truncate) == string{"TRUNCATE"});
+    REQUIRE(name_of(Operation::rekey) == string{"REKEY"});
+    REQUIRE(name_of(Operation::snapshot) == string{"SNAPSHOT"});
+}
+
+TEST_CASE("a batch of transactions without rows has none; a TRUNCATE counts", "[history_writer]") {
+    ChangeBatch batch;
+    batch.transactions.push_back({});
+    batch.stretches.emplace_back();
+    REQUIRE_FALSE(batch.has_rows());
+    batch.stretches.back().tables.push_back(std::make_unique<TableChanges>());
+    REQUIRE_FALSE(batch.has_rows());
+    batch.stretches.back().truncates.push_back({});
+    REQUIRE(batch.has_rows());
+}
+
+TEST_CASE("cleared changes are empty and keep their memory", "[history_writer]") {
+    TableChanges changes;
+    changes.table = pgchronicle::test::shared(pgchronicle::test::orders_table());
+    changes.payload.resize(1000);
+    changes.versions.emplace_back();
+    changes.closes.emplace_back();
+    REQUIRE(changes.bytes() >= 1000);
+    changes.clear();
+    REQUIRE(changes.empty());
+    REQUIRE(changes.bytes() == 0);
+    REQUIRE(changes.table == nullptr);
+    REQUIRE(changes.payload.capacity() >= 1000);
+}
