@@ -95,7 +95,7 @@ bool BatchBuilder::only_excluded_changed(const HistoryTable& table, const pgoutp
     return excluded_changed;
 }
 
-std::span<const std::byte>
+std::optional<std::span<const std::byte>>
 BatchBuilder::canonical_key(const HistoryTable& table, const Values& values) {
     key_.clear();
     if (!table.keyed) {

@@ -49,11 +49,12 @@ Error connect_error(const PGconn* raw) {
     const auto says = [&](const char* text) {
         return fields.primary.find(text) != std::string::npos;
     };
+    const bool certificate_refused = says("certificate verify failed") ||
+                                     says("root certificate") || says("server certificate for");
     if (PQconnectionNeedsPassword(raw) == 1) {
         fields.sqlstate = invalid_password;
         if (fields.hint.empty()) fields.hint = "The server asks for a password; configure one.";
-    } else if (says("certificate verify failed") || says("root certificate") ||
-               says("server certificate for")) {
+    } else if (certificate_refused) {
         fields.sqlstate = invalid_authorization;
     }
     return Error{std::move(fields)};
