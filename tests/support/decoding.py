@@ -12,7 +12,8 @@ from datetime import datetime, timezone
 
 from .lsn import parse_lsn
 
-SLOT_OPTIONS = ["include-xids", "1", "include-timestamp", "1", "skip-empty-xacts", "1"]
+# Empty transactions too: PostgreSQL 14 sends them, so one may be the last of a checkpoint.
+SLOT_OPTIONS = ["include-xids", "1", "include-timestamp", "1", "skip-empty-xacts", "0"]
 
 
 class _Unchanged:
