@@ -1,6 +1,7 @@
 #include "initial_copy/snapshot_copy.hpp"
 
 #include "history_writer/pg/sql_text.hpp"
+#include "pq/quoting.hpp"
 
 #include <fmt/format.h>
 
@@ -73,7 +74,36 @@ std::string SnapshotCopy::blockers() {
     return list.empty() ? "nobody can be seen that holds it up" : list;
 }
 
-pgoutput::Lsn SnapshotCopy::prepare() {
+void SnapshotCopy::open_workers(const std::vector<PendingTable>& tables) {
+    // Each worker holds the locks itself: were they another session's, a TRUNCATE that waits for
+    // that one would make the worker wait for the TRUNCATE. The first may wait for its turn; if
+    // somebody has queued up behind it, the others must not, and it is all tried again later.
+    for (unsigned i = 0; i < options_.workers; ++i) {
+        sources_.push_back(pq::Connection::open(options_.source));
+        auto& worker = sources_.back();
+        const Deadline deadline{worker, options_.snapshot_timeout, stop_};
+        worker.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        for (const auto& pending : tables) {
+            constexpr char partitioned = 'p';
+            worker.exec(fmt::format(
+                "LOCK TABLE {}{} IN ACCESS SHARE MODE{}",
+                pending.source.kind == partitioned ? "" : "ONLY ",
+                pq::quote_qualified(pending.source.schema_name, pending.source.name),
+                i == 0 ? "" : " NOWAIT"
+            ));
+        }
+    }
+}
+
+pgoutput::Lsn SnapshotCopy::prepare(const std::vector<PendingTable>& tables) {
+    try {
+        open_workers(tables);
+    } catch (const pq::Error& error) {
+        constexpr const char* undefined_table = "42P01";
+        if (error.sqlstate() != undefined_table) throw;
+        // Dropped or renamed since the catalog was read: the next attempt reads it again.
+        throw pq::Error{{"40001", error.primary(), "", "", "", false}};
+    }
     auto replication_options = options_.source;
     replication_options.replication = true;
     auto slot_connection = pq::Connection::open(replication_options);
@@ -97,11 +127,8 @@ pgoutput::Lsn SnapshotCopy::prepare() {
     stamp_.seam = pgoutput::parse_lsn(slot.text(0, 1)).value_or(pgoutput::Lsn{});
     stamp_.commit_times = options_.commit_times;
     const auto snapshot = slot.str(0, 2);
-    for (unsigned i = 0; i < options_.workers; ++i) {
-        auto connection = pq::Connection::open(options_.source);
-        connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        connection.exec(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
-        sources_.push_back(std::move(connection));
+    for (auto& worker : sources_) {
+        worker.exec(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
     }
     stamp_.seam_time = sources_.front().exec("SELECT clock_timestamp()").str(0, 0);
     return stamp_.seam;

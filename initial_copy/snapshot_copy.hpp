@@ -49,8 +49,10 @@ public:
     SnapshotCopy(const SnapshotCopy&) = delete;
     SnapshotCopy& operator=(const SnapshotCopy&) = delete;
 
-    /// The seam. Throws pq::Error (57014) with the blockers named when the snapshot cannot be had.
-    pgoutput::Lsn prepare();
+    /// The seam. `tables` are locked (ACCESS SHARE) until the copy has ended, because TRUNCATE and
+    /// rewrites empty a table for older snapshots too. Throws pq::Error (57014) with the blockers
+    /// named when the snapshot cannot be had, 55P03 when a lock cannot.
+    pgoutput::Lsn prepare(const std::vector<PendingTable>& tables);
     /// Sees the source's catalog as of the seam: what is copied has the shape it had there.
     [[nodiscard]] pq::Connection& snapshot() { return sources_.front(); }
     void run(const std::vector<PendingTable>& tables);
@@ -59,6 +61,7 @@ private:
     struct Job;
     struct Chunk;
 
+    void open_workers(const std::vector<PendingTable>& tables);
     void plan(const std::vector<PendingTable>& tables, pq::Connection& target);
     void work(pq::Connection& source);
     void copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk);

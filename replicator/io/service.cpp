@@ -302,7 +302,7 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     options.chunk_bytes = settings_.copy.chunk_bytes;
     options.commit_times = commit_times;
     initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
-    const auto seam = copy.prepare();
+    const auto seam = copy.prepare(tables.pending());
     // What waits in the slot below the seam is history, and comes first.
     stream(target, tables, seam, true);
     if (life_.stop_token().stop_requested() || tables.copy_due()) return;

@@ -96,7 +96,7 @@ def test_a_commit_row_carries_the_end_of_the_commit_record(bare_scene):
     oracle = bare_scene.oracle("t")
     source.execute("insert into operations.t values (1)")
     after = parse_lsn(source.lsn())
-    [transaction] = oracle.drain()
+    [transaction] = [t for t in oracle.drain() if t.changes]
     # Nothing else was written since, so the end of the commit is where the next record begins.
     assert transaction.end_lsn <= after < transaction.end_lsn + 64
 
@@ -129,7 +129,7 @@ def test_digests_agree_between_python_and_sql(bare_scene):
 
 def _log(model, spec):
     """The versions with their commits' numbers; a SNAPSHOT begins at the slot or at the seam."""
-    commits = {end: number for number, (end, _) in enumerate(model.commits, 1)}
+    commits = {end: number for number, (end, _) in enumerate(model.digests, 1)}
 
     def begin(v):
         if v.op != "SNAPSHOT":
