@@ -35,24 +35,6 @@ namespace {
 constexpr std::uint64_t block_bytes = 8192;
 constexpr std::chrono::seconds report_interval{3};
 
-/// Cancels what `connection` runs unless done in time.
-class Deadline {
-public:
-    Deadline(pq::Connection& connection, std::chrono::seconds timeout, std::stop_token stop)
-        : thread_{[this, &connection, timeout, stop](const std::stop_token& done) {
-              std::unique_lock lock{mutex_};
-              const std::stop_callback wake{stop, [this] { changed_.notify_all(); }};
-              const auto give_up = [&] { return stop.stop_requested(); };
-              changed_.wait_for(lock, done, timeout, give_up);
-              if (!done.stop_requested()) connection.interrupt(false);
-          }} {}
-
-private:
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    std::jthread thread_;
-};
-
 }  // namespace
 
 SnapshotCopy::SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_token stop)
@@ -60,78 +42,9 @@ SnapshotCopy::SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_toke
 
 SnapshotCopy::~SnapshotCopy() = default;
 
-std::string SnapshotCopy::blockers() {
-    auto source = pq::Connection::open(options_.source);
-    const auto rows = source.exec(
-        "SELECT pg_catalog.format('prepared transaction \"%s\" of database \"%s\", prepared at %s',"
-        " gid, database, prepared) FROM pg_catalog.pg_prepared_xacts UNION ALL"
-        " SELECT pg_catalog.format('process %s (%s), in a transaction since %s', pid,"
-        " application_name, xact_start) FROM pg_catalog.pg_stat_activity"
-        " WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() LIMIT 5"
-    );
-    std::string list;
-    for (int i = 0; i < rows.rows(); ++i) list += (i == 0 ? "" : "; ") + rows.str(i, 0);
-    return list.empty() ? "nobody can be seen that holds it up" : list;
-}
-
-void SnapshotCopy::open_workers(const std::vector<PendingTable>& tables) {
-    // Each worker holds the locks itself: were they another session's, a TRUNCATE that waits for
-    // that one would make the worker wait for the TRUNCATE. The first may wait for its turn; if
-    // somebody has queued up behind it, the others must not, and it is all tried again later.
-    for (unsigned i = 0; i < options_.workers; ++i) {
-        sources_.push_back(pq::Connection::open(options_.source));
-        auto& worker = sources_.back();
-        const Deadline deadline{worker, options_.snapshot_timeout, stop_};
-        worker.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        for (const auto& pending : tables) {
-            constexpr char partitioned = 'p';
-            worker.exec(fmt::format(
-                "LOCK TABLE {}{} IN ACCESS SHARE MODE{}",
-                pending.source.kind == partitioned ? "" : "ONLY ",
-                pq::quote_qualified(pending.source.schema_name, pending.source.name),
-                i == 0 ? "" : " NOWAIT"
-            ));
-        }
-    }
-}
-
 pgoutput::Lsn SnapshotCopy::prepare(const std::vector<PendingTable>& tables) {
-    try {
-        open_workers(tables);
-    } catch (const pq::Error& error) {
-        constexpr const char* undefined_table = "42P01";
-        if (error.sqlstate() != undefined_table) throw;
-        // Dropped or renamed since the catalog was read: the next attempt reads it again.
-        throw pq::Error{{"40001", error.primary(), "", "", "", false}};
-    }
-    auto replication_options = options_.source;
-    replication_options.replication = true;
-    auto slot_connection = pq::Connection::open(replication_options);
-    stamp_.time = slot_connection.exec("SELECT clock_timestamp()").str(0, 0);
-    pq::Result slot;
-    try {
-        const Deadline deadline{slot_connection, options_.snapshot_timeout, stop_};
-        slot = slot_connection.exec(options_.create_slot_command);
-    } catch (const pq::Error& error) {
-        constexpr const char* query_canceled = "57014";
-        if (error.sqlstate() != query_canceled || stop_.stop_requested()) throw;
-        throw pq::Error{
-            {query_canceled,
-             "could not take a snapshot of the source in time",
-             "It waits for transactions that were running before: " + blockers() + ".",
-             "End them; the snapshot is tried again.",
-             "",
-             false}};
-    }
-    // slot_name, consistent_point, snapshot_name, output_plugin
-    stamp_.seam = pgoutput::parse_lsn(slot.text(0, 1)).value_or(pgoutput::Lsn{});
-    stamp_.commit_times = options_.commit_times;
-    const auto snapshot = slot.str(0, 2);
-    for (auto& worker : sources_) {
-        worker.exec(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
-    }
-    stamp_.seam_time = sources_.front().exec("SELECT clock_timestamp()").str(0, 0);
-    return stamp_.seam;
+    source_ = take_snapshot(options_.snapshot, tables, stop_);
+    return source_.stamp.seam;
 }
 
 void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection& target) {
@@ -171,11 +84,11 @@ void SnapshotCopy::run(const std::vector<PendingTable>& tables) {
     log_.info(
         "copy_started",
         {{"tables", tables.size()},
-         {"seam", to_string(stamp_.seam)},
+         {"seam", to_string(source_.stamp.seam)},
          {"source_bytes", bytes_expected_}}
     );
     std::vector<std::jthread> workers;
-    for (auto& source : sources_) {
+    for (auto& source : source_.connections) {
         workers.emplace_back([this, &source] {
             try {
                 work(source);
@@ -271,7 +184,7 @@ void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Ch
     const auto& table = *chunk.job->pending.table;
     target.begin_copy_in(copy_in_sql(table, chunk.job->into));
     source.copy_out(
-        copy_out_sql(chunk.job->pending.source, table, stamp_, chunk.range),
+        copy_out_sql(chunk.job->pending.source, table, source_.stamp, chunk.range),
         [&](std::span<const std::byte> row) {
             target.put_copy(row);
             bytes_.fetch_add(row.size(), std::memory_order_relaxed);
@@ -303,7 +216,7 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     );
     target.exec(
         history_writer::pg::unknown_values_sql(table),
-        {options_.pipeline, start.str(0, 0), to_string(stamp_.seam)}
+        {options_.pipeline, start.str(0, 0), to_string(source_.stamp.seam)}
     );
     target.exec(
         "DELETE FROM pgchronicle.pending_value WHERE pipeline = $1 AND target_schema = $2"
@@ -325,15 +238,15 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
         {options_.pipeline,
          table.source_schema,
          table.source_table,
-         to_string(stamp_.seam),
-         stamp_.seam_time,
+         to_string(source_.stamp.seam),
+         source_.stamp.seam_time,
          std::to_string(job.rows)}
     );
     // Nothing that is recorded from here on may lie before the snapshot's time.
     target.exec(
         "UPDATE pgchronicle.checkpoint SET last_commit_time ="
         " GREATEST(last_commit_time, $2::timestamptz) WHERE pipeline = $1",
-        {options_.pipeline, stamp_.time}
+        {options_.pipeline, source_.stamp.time}
     );
     target.exec("COMMIT");
     if (job.staged) target.exec("DROP TABLE " + job.into);
@@ -342,7 +255,7 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
         "copy_table_done",
         {{"table", table.source_schema + "." + table.source_table},
          {"rows", job.rows.load()},
-         {"seam", to_string(stamp_.seam)}}
+         {"seam", to_string(source_.stamp.seam)}}
     );
 }
 

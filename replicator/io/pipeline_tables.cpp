@@ -98,11 +98,16 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
     return tables;
 }
 
-std::vector<initial_copy::PendingTable>
-PipelineTables::pending_as_of(pq::Connection& snapshot, Lsn seam) {
+std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
+    pq::Connection& snapshot,
+    const std::vector<initial_copy::PendingTable>& locked,
+    Lsn seam
+) {
     std::vector<initial_copy::PendingTable> tables;
-    for (auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
-        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
+    for (const auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
+        // One that was published only now is not locked, and is the next copy's.
+        const auto is_it = [&](const auto& pending) { return pending.source.id == table.id; };
+        if (std::ranges::none_of(locked, is_it)) continue;
         const auto entry = make(table, seam);
         if (entry.pending) tables.push_back({entry.source, entry.table});
     }

@@ -35,9 +35,12 @@ public:
     [[nodiscard]] history_writer::WireForm form() const { return form_; }
     /// Tables whose rows have not been copied.
     [[nodiscard]] std::vector<initial_copy::PendingTable> pending() const;
-    /// The same with the shapes that the catalog had as of `snapshot`.
-    [[nodiscard]] std::vector<initial_copy::PendingTable>
-    pending_as_of(pq::Connection& snapshot, Lsn seam);
+    /// `locked`, with the shapes that the catalog had as of `snapshot`.
+    [[nodiscard]] std::vector<initial_copy::PendingTable> pending_as_of(
+        pq::Connection& snapshot,
+        const std::vector<initial_copy::PendingTable>& locked,
+        Lsn seam
+    );
 
     std::optional<Answer> known(const pgoutput::Relation& relation) override;
     Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) override;

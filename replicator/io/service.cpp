@@ -223,7 +223,12 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     if (startup == Startup::create_slot) {
         auto options = source_options();
         options.replication = true;
-        pq::Connection::open(options).exec(create_slot(facts.slot_name, source_version_));
+        auto connection = pq::Connection::open(options);
+        initial_copy::SnapshotOptions waiting;
+        waiting.source = source_options();
+        (void)initial_copy::exec_in_time(
+            connection, create_slot(facts.slot_name, source_version_), waiting, life_.stop_token()
+        );
         log_.info("slot_created", {{"slot", facts.slot_name}});
         facts.slot = source_catalog::read_slot(source, facts.slot_name);
         startup = check_startup(facts);
@@ -293,23 +298,24 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
         initial_copy::discard_partial(target, *pending.table);
     }
     initial_copy::CopyOptions options;
-    options.source = source_options();
+    options.snapshot.source = source_options();
+    options.snapshot.create_slot_command =
+        create_snapshot_slot("pgchronicle_copy_" + std::to_string(::getpid()), source_version_);
+    options.snapshot.connections_max = settings_.copy.workers;
+    options.snapshot.commit_times = commit_times;
     options.target = target_options();
     options.pipeline = settings_.pipeline;
-    options.create_slot_command =
-        create_snapshot_slot("pgchronicle_copy_" + std::to_string(::getpid()), source_version_);
-    options.workers = settings_.copy.workers;
     options.chunk_bytes = settings_.copy.chunk_bytes;
-    options.commit_times = commit_times;
     initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
-    const auto seam = copy.prepare(tables.pending());
+    const auto pending = tables.pending();
+    const auto seam = copy.prepare(pending);
     // What waits in the slot below the seam is history, and comes first.
     stream(target, tables, seam, true);
     if (life_.stop_token().stop_requested() || tables.copy_due()) return;
     // The copy reports its own progress; what hangs in it, the network's time-outs end.
     life_.beat(std::chrono::hours{24 * 365});
     life_.notify_status("copying");
-    copy.run(tables.pending_as_of(copy.snapshot(), seam));
+    copy.run(tables.pending_as_of(copy.snapshot(), pending, seam));
 }
 
 Service::Turn Service::stream(
