@@ -3,7 +3,7 @@
 #include "commands/connect.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
-#include "history_writer/pg/target_table.hpp"
+#include "history_writer/pg/table_state.hpp"
 #include "pq/array_text.hpp"
 #include "replicator/preflight.hpp"
 

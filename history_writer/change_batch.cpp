@@ -18,6 +18,10 @@ const char* name_of(Operation operation) {
         return "REKEY";
     case Operation::snapshot:
         return "SNAPSHOT";
+    case Operation::reconcile:
+        return "RECONCILE";
+    case Operation::rewrite:
+        return "REWRITE";
     }
     return "";
 }

@@ -14,7 +14,16 @@
 namespace pgchronicle::history_writer {
 
 /// What made a version. Source: DESIGN, "The history table".
-enum class Operation : std::uint8_t { insert, update, remove, truncate, rekey, snapshot };
+enum class Operation : std::uint8_t {
+    insert,
+    update,
+    remove,
+    truncate,
+    rekey,
+    snapshot,
+    reconcile,
+    rewrite,
+};
 
 /// The word in `operation_type`.
 [[nodiscard]] const char* name_of(Operation operation);

@@ -46,7 +46,7 @@ std::uint64_t fnv1a(const std::string& text) {
 }
 
 KeyEquality equality_of(const source_catalog::Column& column) {
-    switch (oid_of(column)) {
+    switch (column.base_type != 0 ? column.base_type : oid_of(column)) {
     case numeric_oid:
         return KeyEquality::numeric;
     case float4_oid:

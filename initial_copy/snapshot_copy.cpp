@@ -1,6 +1,7 @@
 #include "initial_copy/snapshot_copy.hpp"
 
 #include "history_writer/pg/sql_text.hpp"
+#include "initial_copy/compare_sql.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 
 namespace pgchronicle::initial_copy {
 
+using history_writer::pg::CompareAs;
 using history_writer::pg::create_index_sql;
 using history_writer::pg::qualified_name;
 
@@ -52,7 +54,8 @@ void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection&
         auto job = std::make_unique<Job>();
         job->pending = pending;
         const auto name = qualified_name(*pending.table);
-        job->staged = target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
+        job->staged = pending.compare_as != CompareAs::nothing ||
+                      target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
         job->into = job->staged ? staging_name(*pending.table) : name;
         if (job->staged) target.exec(create_staging_sql(*pending.table));
 
@@ -225,16 +228,44 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     );
 }
 
+void SnapshotCopy::compare(pq::Connection& target, const Job& job) {
+    const auto& table = *job.pending.table;
+    const auto time = target.exec(
+        "SELECT GREATEST(last_commit_time, $2::timestamptz) FROM pgchronicle.checkpoint"
+        " WHERE pipeline = $1",
+        {options_.pipeline, source_.stamp.time}
+    );
+    const auto operation = job.pending.compare_as == CompareAs::rewrite
+                               ? history_writer::Operation::rewrite
+                               : history_writer::Operation::reconcile;
+    for (const auto& sql :
+         compare_sql(table, job.into, operation, source_.stamp.seam, time.str(0, 0))) {
+        target.exec(sql);
+    }
+    target.exec(
+        "UPDATE pgchronicle.gap SET to_lsn = $4::pg_lsn, repaired_at = now() WHERE pipeline = $1"
+        " AND source_schema = $2 AND source_table = $3 AND reason = 'not_published'"
+        " AND repaired_at IS NULL",
+        {options_.pipeline, table.source_schema, table.source_table, to_string(source_.stamp.seam)}
+    );
+}
+
 void SnapshotCopy::finish(pq::Connection& target, Job& job) {
     const auto& table = *job.pending.table;
     target.exec("BEGIN");
     target.exec("SET LOCAL synchronous_commit = on");
     target.exec(create_index_sql(table));
-    if (job.staged) merge(target, job);
+    if (job.pending.compare_as != CompareAs::nothing) {
+        compare(target, job);
+    } else if (job.staged) {
+        merge(target, job);
+    }
     target.exec(
         "UPDATE pgchronicle.table_state SET state = 'copied', seam = $4::pg_lsn,"
-        " consistent_from = $4::pg_lsn, seam_time = $5::timestamptz, rows_copied = $6::bigint,"
-        " copied_at = now() WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
+        " consistent_from = CASE WHEN compare_as IS NULL THEN $4::pg_lsn ELSE consistent_from END,"
+        " seam_time = CASE WHEN compare_as IS NULL THEN $5::timestamptz ELSE seam_time END,"
+        " compare_as = NULL, rows_copied = $6::bigint, copied_at = now() WHERE pipeline = $1 AND "
+        "source_schema = $2 AND source_table = $3",
         {options_.pipeline,
          table.source_schema,
          table.source_table,

@@ -53,6 +53,7 @@ private:
     void copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk);
     void finish(pq::Connection& target, Job& job);
     void merge(pq::Connection& target, const Job& job);
+    void compare(pq::Connection& target, const Job& job);
     void report(bool last);
 
     CopyOptions options_;

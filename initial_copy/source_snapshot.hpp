@@ -1,5 +1,6 @@
 #pragma once
 
+#include "history_writer/pg/table_state.hpp"
 #include "initial_copy/copy_sql.hpp"
 #include "pq/connection.hpp"
 
@@ -11,10 +12,12 @@
 
 namespace pgchronicle::initial_copy {
 
-/// A table to be copied.
+/// A table to be copied, or compared with the history that is there.
 struct PendingTable {
     source_catalog::Table source;
     std::shared_ptr<const HistoryTable> table;
+    history_writer::pg::CompareAs compare_as{};
+    bool begun{false};  ///< A copy of it may have been interrupted.
 };
 
 struct SnapshotOptions {

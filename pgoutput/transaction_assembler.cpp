@@ -187,12 +187,16 @@ TransactionAssembler::Outcome TransactionAssembler::on_origin() const {
 
 TransactionAssembler::Outcome TransactionAssembler::on_relation(const RelationMessage& message) {
     if (!in_transaction_) return outside("RELATION");
+    return describe(message);
+}
+
+Step TransactionAssembler::describe(const RelationMessage& message) {
     auto previous = relations_.find(message.relation.id);
     // Every invalidation makes the server send a relation again, mostly as it was.
-    if (previous && *previous == message.relation) return Step{Nothing{}};
+    if (previous && *previous == message.relation) return Nothing{};
     replaced_ = std::move(previous);
     last_relation_ = relations_.put(message.relation).get();
-    return Step{RelationDescribed{last_relation_, replaced_.get()}};
+    return RelationDescribed{last_relation_, replaced_.get()};
 }
 
 TransactionAssembler::Outcome TransactionAssembler::on_insert(const Insert& insert) {

@@ -72,15 +72,18 @@ using Step = std::variant<
 /// Knows which transaction is open, resolves relation ids, numbers the changes, and rejects every
 /// sequence that the server cannot send; nothing after a rejection is accepted. Allocates for
 /// Relation messages and errors only. One object per session: the server describes each relation
-/// anew after a reconnect. Thread: any one.
-/// Errors: see SequenceErrc.
-/// Source: manual, protocol-logical-messages-flow; pgoutput.c.
+/// anew after a reconnect. What comes in pieces, streamed or prepared, is put together before.
+/// Thread: any one. Errors: see SequenceErrc. Source: manual, protocol-logical-messages-flow;
+/// pgoutput.c.
 class TransactionAssembler {
 public:
     /// `applied_end` is the end of the last commit the caller already has, or 0/0 for none.
     explicit TransactionAssembler(Lsn applied_end) : applied_end_{applied_end} {}
 
     [[nodiscard]] Result<Step, SequenceError> on(const Message& message);
+
+    /// Takes a relation outside of a transaction; Nothing when it is in force already.
+    [[nodiscard]] Step describe(const RelationMessage& message);
 
     /// Whether a transaction is open, so that the session must not end here.
     [[nodiscard]] bool in_transaction() const { return in_transaction_; }

@@ -1,9 +1,8 @@
 #include "replicator/stream_pipeline.hpp"
 
-#include "pgoutput/decode.hpp"
-
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace pgchronicle::replicator {
 
@@ -21,24 +20,50 @@ void StreamPipeline::bind(RelationId relation, std::shared_ptr<const HistoryTabl
     last_table_ = nullptr;
 }
 
-const std::shared_ptr<const HistoryTable>& StreamPipeline::table_of(RelationId id) {
+const std::shared_ptr<const HistoryTable>* StreamPipeline::table_of(RelationId id) {
     if (last_table_ == nullptr || last_id_ != id) {
-        last_table_ = &tables_[id];
+        const auto found = tables_.find(id);
+        if (found == tables_.end()) return nullptr;
+        last_table_ = &found->second;
         last_id_ = id;
     }
-    return *last_table_;
+    return last_table_;
 }
 
-StreamPipeline::Outcome StreamPipeline::apply(std::span<const std::byte> message) {
-    const auto decoded = decode(message, StreamContext::outside_stream);
+StreamPipeline::Outcome StreamPipeline::needs_table(RelationId id, const Step& step) {
+    waiting_ = step;
+    return Progress{NeedsTable{assembler_.shared_relation(id)}};
+}
+
+StreamPipeline::Outcome StreamPipeline::resume() {
+    assert(waiting_);
+    const auto step = *std::exchange(waiting_, std::nullopt);
+    return on_step(step);
+}
+
+StreamPipeline::Outcome
+StreamPipeline::apply(std::span<const std::byte> message, StreamContext context) {
+    const auto decoded = decode(message, context);
     if (!decoded.ok()) {
         return StreamFailure{
             "could not decode a message of the replication stream", to_string(decoded.error())};
     }
-    const auto step = assembler_.on(*decoded);
+    return apply(*decoded);
+}
+
+StreamPipeline::Outcome StreamPipeline::apply(const Message& message) {
+    const auto step = assembler_.on(message);
     if (!step.ok()) {
         return StreamFailure{"replication stream is out of order", to_string(step.error())};
     }
+    return on_step(*step);
+}
+
+StreamPipeline::Outcome StreamPipeline::describe(const RelationMessage& relation) {
+    return on_step(assembler_.describe(relation));
+}
+
+StreamPipeline::Outcome StreamPipeline::on_step(const Step& step) {
     return std::visit(
         Overloaded{
             [](const Nothing&) -> Outcome { return Progress{Done{}}; },
@@ -53,11 +78,14 @@ StreamPipeline::Outcome StreamPipeline::apply(std::span<const std::byte> message
             },
             [&](const RowChanged& row) -> Outcome { return on_row(row); },
             [&](const TablesTruncated& truncated) -> Outcome {
-                if (!skipping_) on_truncate(truncated);
-                return Progress{Done{}};
+                return skipping_ ? Outcome{Progress{Done{}}} : on_truncate(truncated);
             },
             [&](const RelationDescribed& described) -> Outcome {
-                return Progress{NeedsTable{assembler_.shared_relation(described.relation->id)}};
+                // Where its rows go is asked when there is one: the relation may belong to a
+                // subtransaction that was rolled back, or to nobody.
+                tables_.erase(described.relation->id);
+                last_table_ = nullptr;
+                return Progress{Done{}};
             },
             [&](const TransactionCommitted& committed) -> Outcome {
                 if (committed.end_lsn != end_lsn_) {
@@ -68,14 +96,15 @@ StreamPipeline::Outcome StreamPipeline::apply(std::span<const std::byte> message
                 if (committed.already_applied) return Progress{Done{}};
                 return Progress{TransactionDone{committed.end_lsn}};
             }},
-        *step
+        step
     );
 }
 
 StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
-    ++changes_;
     if (skipping_) return Progress{Done{}};
-    const auto& table = table_of(row.relation->id);
+    const auto* const bound = table_of(row.relation->id);
+    if (bound == nullptr) return needs_table(row.relation->id, row);
+    const auto& table = *bound;
     if (table == nullptr) return Progress{Done{}};
     history_writer::BatchBuilder::Outcome failed;
     switch (row.operation) {
@@ -99,12 +128,17 @@ StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
         to_string(*failed) + ", finished at " + to_string(end_lsn_)};
 }
 
-void StreamPipeline::on_truncate(const TablesTruncated& truncated) {
-    ++changes_;
-    for (std::uint32_t i = 0; i < truncated.truncate.relation_count; ++i) {
-        const auto& table = table_of(truncated.truncate.relation(i));
+StreamPipeline::Outcome StreamPipeline::on_truncate(const TablesTruncated& truncated) {
+    const auto& truncate = truncated.truncate;
+    for (std::uint32_t i = 0; i < truncate.relation_count; ++i) {
+        const auto id = truncate.relation(i);
+        if (table_of(id) == nullptr) return needs_table(id, truncated);
+    }
+    for (std::uint32_t i = 0; i < truncate.relation_count; ++i) {
+        const auto& table = *table_of(truncate.relation(i));
         if (table != nullptr) builder_.truncate(table, truncated.change_seq);
     }
+    return Progress{Done{}};
 }
 
 }  // namespace pgchronicle::replicator

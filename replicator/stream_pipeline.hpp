@@ -1,6 +1,7 @@
 #pragma once
 
 #include "history_writer/batch_builder.hpp"
+#include "pgoutput/decode.hpp"
 #include "pgoutput/transaction_assembler.hpp"
 
 #include <memory>
@@ -16,7 +17,7 @@ using history_writer::HistoryTable;
 
 /// The message is dealt with.
 struct Done {};
-/// A relation was described: say with `bind` where its rows go before the next message.
+/// A row of a relation that is described anew: say with `bind` where its rows go, then `resume`.
 struct NeedsTable {
     std::shared_ptr<const pgoutput::Relation> relation;
 };
@@ -51,7 +52,21 @@ public:
     void begin(pgoutput::Lsn end_lsn) { end_lsn_ = end_lsn; }
 
     using Outcome = pgoutput::Result<Progress, StreamFailure>;
-    [[nodiscard]] Outcome apply(std::span<const std::byte> message);
+    /// `context`: whether the message was sent between Stream Start and Stream Stop. Its bytes must
+    /// outlive a `resume`.
+    [[nodiscard]] Outcome apply(
+        std::span<const std::byte> message,
+        pgoutput::StreamContext context = pgoutput::StreamContext::outside_stream
+    );
+    /// The same for a message that is decoded already.
+    [[nodiscard]] Outcome apply(const pgoutput::Message& message);
+    /// Goes on with the row for which NeedsTable was said.
+    [[nodiscard]] Outcome resume();
+    [[nodiscard]] bool waits_for_table() const { return waiting_.has_value(); }
+
+    /// Relations and types may be described outside of a transaction, too: they were sent within
+    /// one that is prepared, and the server does not say it again.
+    [[nodiscard]] Outcome describe(const pgoutput::RelationMessage& relation);
 
     /// Rows of the relation go to `table`; nowhere when null (excluded).
     void bind(pgoutput::RelationId relation, std::shared_ptr<const HistoryTable> table);
@@ -59,20 +74,20 @@ public:
     [[nodiscard]] history_writer::BatchBuilder& builder() { return builder_; }
     [[nodiscard]] const history_writer::BatchBuilder& builder() const { return builder_; }
     [[nodiscard]] std::optional<pgoutput::PgTimestamp> last_recorded_time() const { return clamp_; }
-    /// Source row changes seen, excluded ones included.
-    [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
 private:
+    Outcome on_step(const pgoutput::Step& step);
     Outcome on_row(const pgoutput::RowChanged& row);
-    void on_truncate(const pgoutput::TablesTruncated& truncated);
-    const std::shared_ptr<const HistoryTable>& table_of(pgoutput::RelationId id);
+    Outcome on_truncate(const pgoutput::TablesTruncated& truncated);
+    /// Null when the relation is not bound yet.
+    const std::shared_ptr<const HistoryTable>* table_of(pgoutput::RelationId id);
+    Outcome needs_table(pgoutput::RelationId id, const pgoutput::Step& step);
 
     pgoutput::TransactionAssembler assembler_;
     history_writer::BatchBuilder builder_;
     std::optional<pgoutput::PgTimestamp> clamp_;
     pgoutput::Lsn end_lsn_;
     bool skipping_{false};
-    std::uint64_t changes_{0};
     struct IdHash {
         std::size_t operator()(pgoutput::RelationId id) const {
             return static_cast<std::size_t>(id);
@@ -81,6 +96,7 @@ private:
     std::unordered_map<pgoutput::RelationId, std::shared_ptr<const HistoryTable>, IdHash> tables_;
     pgoutput::RelationId last_id_{};
     const std::shared_ptr<const HistoryTable>* last_table_{nullptr};
+    std::optional<pgoutput::Step> waiting_;  ///< For its table.
 };
 
 }  // namespace pgchronicle::replicator

@@ -27,6 +27,7 @@ struct Column {
     char type_kind{'b'};      ///< pg_type.typtype: b, c, d, e, r, m, p.
     std::optional<std::string>
         domain_base_sql;         ///< format_type() of a domain's innermost base type.
+    std::uint32_t base_type{0};  ///< OID of that base type; the type's own for all others.
     bool has_binary_send{true};  ///< The type has a send function.
     bool array{false};
     std::uint32_t element_type{0};  ///< OID of an array's element type; 0 otherwise.
@@ -35,6 +36,8 @@ struct Column {
     bool generated{false};
     std::vector<std::string> enum_labels;         ///< In sort order, for an enum.
     std::optional<std::string> constant_default;  ///< attmissingval as text: the fast default.
+    /// Has a default that is not one: adding the column may have written every row anew.
+    bool volatile_default{false};
 };
 
 /// One published table.
@@ -45,6 +48,7 @@ struct Table {
     char kind{'r'};  ///< pg_class.relkind: r or p.
     pgoutput::ReplicaIdentity replica_identity{pgoutput::ReplicaIdentity::by_default};
     std::vector<Column> columns;              ///< Published ones, by attnum.
+    std::int16_t last_number{0};              ///< Highest attnum ever given, dropped ones included.
     std::vector<std::string> primary_key;     ///< In key order; empty without one.
     std::vector<std::string> identity_index;  ///< Columns of the REPLICA IDENTITY USING INDEX.
     std::optional<std::string> row_filter;
@@ -52,6 +56,11 @@ struct Table {
     std::int64_t estimated_rows{-1};  ///< pg_class.reltuples; -1 when never analysed.
     bool can_select{false};           ///< For the connected role.
     bool unlogged{false};
+    /// How it comes to be published: entries of the publications, filters and column lists, hashed.
+    /// Differs once the table has left a publication, or has been put into one again.
+    std::string membership;
+    bool through_ancestor{false};  ///< A partition whose changes are sent as its ancestor's.
+    std::uint32_t file{0};  ///< relfilenode: another one after each rewrite; 0 without storage.
 };
 
 /// schema.table, unquoted, as the configuration writes it.

@@ -78,8 +78,32 @@ std::string key_sql(const char* condition) {
     );
 }
 
+/// Table::membership of table c. Object ids are new when a table is taken out and put in again.
+std::string membership_sql(int version) {
+    const bool lists = version >= 150000;
+    return fmt::format(
+        R"(pg_catalog.md5(pg_catalog.concat_ws(' ',
+           (SELECT pg_catalog.string_agg(p.oid || ':' || p.puballtables || p.pubviaroot, ' ' ORDER BY p.oid)
+            FROM pg_catalog.pg_publication p WHERE p.pubname = ANY ($1::text[])),
+           (SELECT pg_catalog.string_agg(pr.oid::text || {0}, ' ' ORDER BY pr.oid)
+            FROM pg_catalog.pg_publication_rel pr
+            JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid AND p.pubname = ANY ($1::text[])
+            WHERE pr.prrelid = c.oid
+               OR pr.prrelid IN (SELECT a.relid FROM pg_catalog.pg_partition_ancestors(c.oid) a(relid)))
+           {1})))",
+        lists ? "COALESCE(pg_catalog.pg_get_expr(pr.prqual, pr.prrelid), '')"
+                " || COALESCE(pr.prattrs::text, '')"
+              : "''",
+        lists ? R"(, (SELECT pg_catalog.string_agg(pn.oid::text, ' ' ORDER BY pn.oid)
+            FROM pg_catalog.pg_publication_namespace pn
+            JOIN pg_catalog.pg_publication p ON p.oid = pn.pnpubid AND p.pubname = ANY ($1::text[])
+            WHERE pn.pnnspid = c.relnamespace))"
+              : ""
+    );
+}
+
 /// Selects the tables of `relation`, which has columns relid, column_list and filter.
-std::string tables_sql(const std::string& ctes, const std::string& relation) {
+std::string tables_sql(int version, const std::string& ctes, const std::string& relation) {
     return fmt::format(
         R"(
 WITH {0}
@@ -99,7 +123,10 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
                       AND (t.column_list IS NULL OR a.attname = ANY (t.column_list))
                       AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))),
        c.relpersistence = 'u',
-       t.column_list
+       t.column_list, pg_catalog.pg_relation_filenode(c.oid), {4},
+       EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a(relid)
+               JOIN published p ON p.relid = a.relid WHERE a.relid <> c.oid),
+       c.relnatts
 FROM {1} t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -108,7 +135,8 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
         ctes,
         relation,
         key_sql("i.indisprimary"),
-        key_sql("i.indisreplident")
+        key_sql("i.indisreplident"),
+        membership_sql(version)
     );
 }
 
@@ -135,6 +163,10 @@ std::vector<Published> tables_of(const pq::Result& result) {
         table.unlogged = result.boolean(row, 11);
         if (!result.null(row, 12))
             published.column_list = pq::parse_array_text(result.text(row, 12));
+        if (!result.null(row, 13)) table.file = oid_of(result, row, 13);
+        table.membership = result.str(row, 14);
+        table.through_ancestor = result.boolean(row, 15);
+        table.last_number = static_cast<std::int16_t>(result.int64(row, 16));
         tables.push_back(std::move(published));
     }
     return tables;
@@ -165,7 +197,16 @@ SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, tn.nspname, t.t
        CASE WHEN NOT a.atthasmissing THEN NULL
             WHEN t.typdelim = ',' THEN (a.attmissingval::text::text[])[1]
             ELSE pg_catalog.btrim(a.attmissingval::text, '{}"')
-       END
+       END,
+       (a.atthasdef OR a.attidentity <> '') AND NOT a.atthasmissing,
+       coalesce((WITH RECURSIVE base AS (
+            SELECT t.typbasetype AS id WHERE t.typtype = 'd'
+            UNION ALL
+            SELECT b.typbasetype
+            FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype = 'd'
+        )
+        SELECT base.id FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id
+        WHERE b.typtype <> 'd'), t.oid)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
@@ -195,6 +236,8 @@ Column column_of(const pq::Result& result, int row) {
     column.generated = result.boolean(row, 15);
     column.enum_labels = pq::parse_array_text(result.text(row, 16));
     if (!result.null(row, 17)) column.constant_default = result.str(row, 17);
+    column.volatile_default = result.boolean(row, 18);
+    column.base_type = oid_of(result, row, 19);
     return column;
 }
 
@@ -228,7 +271,8 @@ std::vector<Table> with_columns(pq::Connection& source, std::vector<Published> t
 }  // namespace
 
 std::vector<Table> read_tables(pq::Connection& source, std::span<const std::string> publications) {
-    const std::string sql = tables_sql(published_sql(source.server_version()), "streamed");
+    const int version = source.server_version();
+    const std::string sql = tables_sql(version, published_sql(version), "streamed");
     return with_columns(source, tables_of(source.exec(sql, {pq::array_text(publications)})));
 }
 
@@ -237,8 +281,10 @@ std::optional<Table> read_table(
     pgoutput::RelationId id,
     std::span<const std::string> publications
 ) {
+    const int version = source.server_version();
     const std::string sql = tables_sql(
-        published_sql(source.server_version()),
+        version,
+        published_sql(version),
         "(SELECT one.relid, p.column_list, p.filter FROM (SELECT $2::oid AS relid) one"
         " LEFT JOIN published p USING (relid))"
     );

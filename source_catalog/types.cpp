@@ -16,7 +16,9 @@ Column read_type(pq::Connection& source, pgoutput::TypeOid type, std::int32_t mo
         " (SELECT pg_catalog.format_type(base.id, base.modifier) FROM base"
         "  JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype <> 'd'),"
         " t.typsend <> 0 AND (e.oid IS NULL OR e.typsend <> 0), e.oid IS NOT NULL,"
-        " coalesce(e.oid, 0), coalesce(e.typtype, ' ')"
+        " coalesce(e.oid, 0), coalesce(e.typtype, ' '),"
+        " coalesce((SELECT base.id FROM base"
+        "  JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype <> 'd'), t.oid)"
         " FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
         " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
         " AND t.typsubscript::oid = 'pg_catalog.array_subscript_handler'::regproc"
@@ -44,6 +46,7 @@ Column read_type(pq::Connection& source, pgoutput::TypeOid type, std::int32_t mo
     column.array = row.boolean(0, 6);
     column.element_type = static_cast<std::uint32_t>(row.int64(0, 7));
     column.element_kind = row.text(0, 8).front();
+    column.base_type = static_cast<std::uint32_t>(row.int64(0, 9));
     return column;
 }
 

@@ -456,20 +456,21 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
     );
 }
 
-std::string truncate_sql(const HistoryTable& table) {
+std::string end_versions_sql(const HistoryTable& table, Operation operation) {
     const Names n{table.names};
     return fmt::format(
         "WITH ended AS (UPDATE {name} SET {to} = $1::timestamptz, {current} = false,"
         " {lsn_to} = $2::pg_lsn WHERE {to} IS NULL RETURNING *)"
         " INSERT INTO {name} ({columns}) SELECT {sources}{comma}$1::timestamptz, $1::timestamptz,"
-        " false, 'TRUNCATE', $2::pg_lsn, $2::pg_lsn, $3::bigint FROM ended",
+        " false, '{operation}', $2::pg_lsn, $2::pg_lsn, $3::bigint FROM ended",
         fmt::arg("name", qualified_name(table)),
         fmt::arg("to", n.valid_to),
         fmt::arg("current", n.is_current),
         fmt::arg("lsn_to", n.lsn_to),
         fmt::arg("columns", column_list(table)),
         fmt::arg("sources", source_columns(table, "")),
-        fmt::arg("comma", table.columns.empty() ? "" : ", ")
+        fmt::arg("comma", table.columns.empty() ? "" : ", "),
+        fmt::arg("operation", history_writer::name_of(operation))
     );
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "history_writer/change_batch.hpp"
 #include "history_writer/history_table.hpp"
 
 #include <string>
@@ -52,6 +53,6 @@ copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm for
 [[nodiscard]] std::string close_staged_sql(const HistoryTable& table, const std::string& stage);
 
 /// Closes every open version and adds tombstones. Parameters: time, LSN, change_seq.
-[[nodiscard]] std::string truncate_sql(const HistoryTable& table);
+[[nodiscard]] std::string end_versions_sql(const HistoryTable& table, Operation operation);
 
 }  // namespace pgchronicle::history_writer::pg

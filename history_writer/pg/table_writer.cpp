@@ -355,10 +355,16 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
 void TableWriter::truncate(const ChangeBatch& batch, const TruncateTable& truncate) {
     const auto& transaction = batch.transactions[truncate.transaction];
     target_.exec(
-        truncate_sql(*table_),
+        end_versions_sql(*table_, Operation::truncate),
         {timestamp_text(transaction.recorded_time),
          to_string(transaction.end_lsn),
          std::to_string(truncate.change_seq)}
+    );
+    // The source's table has another file from now on, and not because it was rewritten.
+    target_.exec(
+        "UPDATE pgchronicle.table_state SET source_file = NULL WHERE pipeline = $1"
+        " AND target_schema = $2 AND target_table = $3",
+        {pipeline_, table_->target_schema, table_->target_table}
     );
 }
 

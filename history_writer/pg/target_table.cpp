@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -15,12 +17,12 @@ namespace {
 
 /// Column name to type of an existing table; empty when there is none.
 std::map<std::string, std::string>
-existing_columns(pq::Connection& target, const HistoryTable& table) {
+existing_columns(pq::Connection& target, const TargetName& table) {
     const auto rows = target.exec(
         "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
         " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
-        {table.target_schema, table.target_table}
+        {table.schema, table.table}
     );
     std::map<std::string, std::string> columns;
     for (int i = 0; i < rows.rows(); ++i) columns.emplace(rows.str(i, 0), rows.str(i, 1));
@@ -31,10 +33,65 @@ bool schema_exists(pq::Connection& target, const std::string& name) {
     return target.exec("SELECT 1 FROM pg_namespace WHERE nspname = $1", {name}).rows() == 1;
 }
 
-std::vector<std::string> key_names(const HistoryTable& table) {
-    std::vector<std::string> names;
-    for (const auto column : table.key) names.push_back(table.columns[column].name);
-    return names;
+TargetName name_of(const HistoryTable& table) {
+    return {table.target_schema, table.target_table};
+}
+
+/// A transaction of its own, or part of the one that is open: a large transaction of the source
+/// may be under way in the target.
+template <typename Act>
+void in_transaction(pq::Connection& target, Act act) {
+    if (target.in_transaction()) {
+        act();
+        return;
+    }
+    target.exec("BEGIN");
+    try {
+        act();
+        target.exec("COMMIT");
+    } catch (...) {
+        if (target.ok()) target.exec("ROLLBACK");
+        throw;
+    }
+}
+
+/// Nobody else's, and not left over from a pipeline whose metadata is lost.
+void check_owner(pq::Connection& target, const std::string& pipeline, const HistoryTable& table) {
+    const auto owners = target.exec(
+        "SELECT pipeline, source_schema, source_table,"
+        " (pipeline, source_schema, source_table) = ($3, $4, $5) FROM pgchronicle.table_state"
+        " WHERE target_schema = $1 AND target_table = $2 AND state <> 'ended' ORDER BY 4",
+        {table.target_schema, table.target_table, pipeline, table.source_schema, table.source_table}
+    );
+    if (owners.rows() > 0 && owners.boolean(0, 3)) return;
+    const auto name = fmt::format("{}.{}", table.target_schema, table.target_table);
+    if (owners.rows() > 0) {
+        throw TargetMismatch{
+            fmt::format("history table \"{}\" belongs to another source table", name),
+            fmt::format(
+                "Pipeline \"{}\" keeps the history of \"{}.{}\" there.",
+                owners.str(0, 0),
+                owners.str(0, 1),
+                owners.str(0, 2)
+            ),
+            "Give this pipeline another target.schema or table_suffix, or the table a target of "
+            "its own in tables.overrides."};
+    }
+    // A name that has ended may begin again.
+    const auto known = target.exec(
+        "SELECT FROM pgchronicle.table_state WHERE pipeline = $1 AND source_schema = $2"
+        " AND source_table = $3 AND target_schema = $4 AND target_table = $5",
+        {pipeline, table.source_schema, table.source_table, table.target_schema, table.target_table}
+    );
+    if (known.rows() > 0) return;
+    if (target.exec(fmt::format("SELECT FROM {} LIMIT 1", qualified_name(table))).rows() == 0)
+        return;
+    throw TargetMismatch{
+        fmt::format("history table \"{}\" holds rows of nobody", name),
+        fmt::format("Pipeline \"{}\" does not know how they came there.", pipeline),
+        "If the schema \"pgchronicle\" was lost, restore it with the history; else rename the "
+        "table, "
+        "and its history begins anew."};
 }
 
 void check_own_columns(
@@ -59,14 +116,72 @@ void check_own_columns(
     }
 }
 
-/// Adds what the table lacks, and says whether that was anything; throws where a column has
-/// another type.
-bool add_columns(
+[[noreturn]] void fail_for_type(
+    const HistoryTable& table,
+    const HistoryColumn& column,
+    const std::string& is,
+    const std::string& why
+) {
+    throw TargetMismatch{
+        fmt::format(
+            "column \"{}\" of table \"{}.{}\" has another type than the source's",
+            column.name,
+            table.target_schema,
+            table.target_table
+        ),
+        fmt::format("It is {} there, and {} is due.{}", is, column.type_sql, why),
+        fmt::format(
+            "Alter the column in the target, then start again: ALTER TABLE {} ALTER COLUMN {} TYPE "
+            "{};",
+            qualified_name(table),
+            pq::quote_identifier(column.name),
+            column.type_sql
+        )};
+}
+
+std::string reader_name(const HistoryTable& table, const char* suffix) {
+    return pq::quote_qualified(table.target_schema, shortened(table.base_name + suffix));
+}
+
+bool lacks_view(pq::Connection& target, const HistoryTable& table) {
+    const auto view = reader_name(table, "_current");
+    return target.exec("SELECT to_regclass($1) IS NULL", {view}).boolean(0, 0);
+}
+
+void widen(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const HistoryColumn& column,
+    const std::string& from
+) {
+    if (!widens(from, column.type_sql)) fail_for_type(table, column, from, "");
+    try {
+        // The view is made again with the other readers.
+        target.exec("DROP VIEW IF EXISTS " + reader_name(table, "_current"));
+        target.exec(fmt::format(
+            "ALTER TABLE {} ALTER COLUMN {} TYPE {}",
+            qualified_name(table),
+            pq::quote_identifier(column.name),
+            column.type_sql
+        ));
+    } catch (const pq::Error& error) {
+        constexpr const char* dependent_objects_still_exist = "2BP01";
+        constexpr const char* feature_not_supported = "0A000";
+        if (error.sqlstate() != dependent_objects_still_exist &&
+            error.sqlstate() != feature_not_supported) {
+            throw;
+        }
+        fail_for_type(table, column, from, " It cannot be altered here: " + error.detail());
+    }
+}
+
+/// Adds what the table lacks, and says whether anything changed.
+bool bring_columns_up(
     pq::Connection& target,
     const HistoryTable& table,
     const std::map<std::string, std::string>& existing
 ) {
-    bool added = false;
+    bool changed = false;
     for (const auto& column : table.columns) {
         const auto found = existing.find(column.name);
         if (found == existing.end()) {
@@ -76,45 +191,13 @@ bool add_columns(
                 pq::quote_identifier(column.name),
                 column.type_sql
             ));
-            added = true;
+            changed = true;
         } else if (found->second != column.type_sql) {
-            throw TargetMismatch{
-                fmt::format(
-                    "column \"{}\" of table \"{}.{}\" has another type than the source's",
-                    column.name,
-                    table.target_schema,
-                    table.target_table
-                ),
-                fmt::format("It is {} there, and {} is due.", found->second, column.type_sql),
-                "Alter the column in the target, then start again."};
+            widen(target, table, column, found->second);
+            changed = true;
         }
     }
-    return added;
-}
-
-void store_state(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const HistoryTable& table,
-    const FirstState& first
-) {
-    target.exec(
-        "INSERT INTO pgchronicle.table_state AS t (pipeline, source_schema, source_table,"
-        " relation_id, target_schema, target_table, row_key, state, seam, consistent_from,"
-        " seam_time) VALUES ($1, $2, $3, $4::oid, $5, $6, $7::text[], $8,"
-        " nullif($9, '')::pg_lsn, nullif($9, '')::pg_lsn, CASE WHEN $9 <> '' THEN now() END)"
-        " ON CONFLICT (pipeline, source_schema, source_table)"
-        " DO UPDATE SET relation_id = excluded.relation_id",
-        {pipeline,
-         table.source_schema,
-         table.source_table,
-         std::to_string(static_cast<std::uint32_t>(table.relation)),
-         table.target_schema,
-         table.target_table,
-         array_literal(key_names(table)),
-         first.copied ? "copied" : "pending",
-         first.copied ? to_string(first.consistent_from) : ""}
-    );
+    return changed;
 }
 
 void check_row_key(pq::Connection& target, const std::string& pipeline, const HistoryTable& table) {
@@ -134,105 +217,205 @@ void check_row_key(pq::Connection& target, const std::string& pipeline, const Hi
 }
 
 /// The columns as relation_shape holds them.
-std::string columns_json(const source_catalog::Table& source) {
+std::string columns_json(const std::vector<ShapeColumn>& shape) {
     std::string columns = "[";
-    for (const auto& column : source.columns) {
+    for (const auto& column : shape) {
         columns += fmt::format(
-            "{}{{\"name\": {}, \"type\": {}}}",
+            R"({}{{"name": {}, "type": {}, "number": {}, "history": {}}})",
             columns.size() == 1 ? "" : ", ",
             json_string(column.name),
-            json_string(column.type_sql)
+            json_string(column.type_sql),
+            column.number,
+            json_string(column.history_name)
         );
     }
     return columns + "]";
 }
 
+/// Sets a column of the open versions to an SQL expression over them.
+void set_in_open_versions(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::string& column,
+    const std::string& expression,
+    std::span<const pq::Param> params = {}
+) {
+    target.exec(
+        fmt::format(
+            "UPDATE {} SET {} = {} WHERE {} IS NULL",
+            qualified_name(table),
+            pq::quote_identifier(column),
+            expression,
+            pq::quote_identifier(table.names.valid_to)
+        ),
+        params
+    );
+}
+
+void rename_column(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::string& from,
+    const std::string& to
+) {
+    target.exec(fmt::format(
+        "ALTER TABLE {0} RENAME COLUMN {1} TO {2}",
+        qualified_name(table),
+        pq::quote_identifier(from),
+        pq::quote_identifier(to)
+    ));
+    if (lacks_view(target, table)) return;
+    target.exec(fmt::format(
+        "ALTER VIEW {} RENAME COLUMN {} TO {}",
+        reader_name(table, "_current"),
+        pq::quote_identifier(from),
+        pq::quote_identifier(to)
+    ));
+}
+
+/// Renames in two steps, for names may be swapped. Returns those whose new name an old column still
+/// has, which was dropped on the source before: their values have to be copied.
+std::vector<ShapeChange::Rename> rename_columns(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::vector<ShapeChange::Rename>& renames
+) {
+    const auto existing = existing_columns(target, name_of(table));
+    std::vector<ShapeChange::Rename> copied;
+    std::vector<std::pair<std::string, std::string>> second;
+    for (const auto& rename : renames) {
+        const bool leaves = std::ranges::any_of(renames, [&](const auto& other) {
+            return other.from == rename.to;
+        });
+        if (!existing.contains(rename.from)) continue;
+        if (existing.contains(rename.to) && !leaves) {
+            copied.push_back(rename);
+            continue;
+        }
+        const auto between = shortened("pgchronicle renames " + rename.from);
+        rename_column(target, table, rename.from, between);
+        second.emplace_back(between, rename.to);
+    }
+    for (const auto& [between, to] : second) rename_column(target, table, between, to);
+    return copied;
+}
+
 }  // namespace
 
-TableState
-read_table_state(pq::Connection& target, const std::string& pipeline, const HistoryTable& table) {
-    const auto row = target.exec(
-        "SELECT state, relation_id FROM pgchronicle.table_state"
-        " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
-        {pipeline, table.source_schema, table.source_table}
-    );
-    if (row.rows() == 0) return {};
-    return {
-        true,
-        row.text(0, 0) == "copied",
-        static_cast<pgoutput::RelationId>(static_cast<std::uint32_t>(row.int64(0, 1)))};
+std::vector<std::string> key_names(const HistoryTable& table) {
+    std::vector<std::string> names;
+    for (const auto column : table.key) names.push_back(table.columns[column].name);
+    return names;
 }
 
 void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,
-    const HistoryTable& table,
-    const FirstState& first
+    const HistoryTable& table
 ) {
-    // A large transaction of the source may be open in the target: then this becomes part of it.
-    const bool own_transaction = !target.in_transaction();
-    if (own_transaction) target.exec("BEGIN");
-    try {
+    in_transaction(target, [&] {
         if (!schema_exists(target, table.target_schema)) {
             target.exec("CREATE SCHEMA " + pq::quote_identifier(table.target_schema));
         }
         bool changed = false;
-        const auto existing = existing_columns(target, table);
+        const auto existing = existing_columns(target, name_of(table));
         if (existing.empty()) {
             target.exec(create_table_sql(table));
             changed = true;
         } else {
             check_own_columns(table, existing);
+            check_owner(target, pipeline, table);
             check_row_key(target, pipeline, table);
-            changed = add_columns(target, table, existing);
+            changed = bring_columns_up(target, table, existing) || lacks_view(target, table);
         }
-        if (changed) {
-            target.exec("SET LOCAL check_function_bodies = off");
-            for (const auto& sql : create_readers_sql(table)) target.exec(sql);
-        }
-        store_state(target, pipeline, table, first);
-        if (first.copied) target.exec(create_index_sql(table));
-        if (own_transaction) target.exec("COMMIT");
-    } catch (...) {
-        if (own_transaction && target.ok()) target.exec("ROLLBACK");
-        throw;
-    }
+        if (!changed) return;
+        target.exec("SET LOCAL check_function_bodies = off");
+        for (const auto& sql : create_readers_sql(table)) target.exec(sql);
+    });
 }
 
-void fill_constant_default(
+void ensure_index(pq::Connection& target, const HistoryTable& table) {
+    target.exec(create_index_sql(table));
+}
+
+void follow_shape(
     pq::Connection& target,
+    const std::string& pipeline,
+    const source_catalog::Table& source,
     const HistoryTable& table,
-    const std::string& column,
-    const std::string& value
+    const ShapeChange& change
 ) {
-    const auto name = pq::quote_identifier(column);
-    const auto type = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) {
-        return c.name == column;
+    in_transaction(target, [&] {
+        const auto copied = rename_columns(target, table, change.renamed);
+        const auto existing = existing_columns(target, name_of(table));
+        ensure_history_table(target, pipeline, table);
+        for (const auto& rename : copied) {
+            set_in_open_versions(target, table, rename.to, pq::quote_identifier(rename.from));
+        }
+        for (const auto i : change.gained) {
+            if (table.kept[i] < 0) continue;
+            const auto& column = table.columns[static_cast<std::size_t>(table.kept[i])];
+            // ADD COLUMN with a constant default gives old rows a value without writing WAL.
+            if (const auto& value = source.columns[i].constant_default) {
+                const pq::Param param = pq::Param::text(*value);
+                set_in_open_versions(
+                    target, table, column.name, "$1::" + column.type_sql, {&param, 1}
+                );
+            } else if (existing.contains(column.name)) {
+                // A dropped column of that name was there: its values are not this one's.
+                set_in_open_versions(target, table, column.name, "NULL");
+            }
+        }
     });
+}
+
+void end_versions(
+    pq::Connection& target,
+    const TargetName& table,
+    const config::HistoryColumnNames& names,
+    Operation operation,
+    pgoutput::Lsn lsn,
+    pgoutput::PgTimestamp time
+) {
+    HistoryTable all;
+    all.target_schema = table.schema;
+    all.target_table = table.table;
+    all.names = names;
+    const std::set<std::string> ours{
+        names.valid_from,
+        names.valid_to,
+        names.is_current,
+        names.operation_type,
+        names.lsn_from,
+        names.lsn_to,
+        names.change_seq};
+    for (const auto& [name, type] : existing_columns(target, table)) {
+        if (!ours.contains(name)) all.columns.push_back({name, name, type});
+    }
     target.exec(
-        fmt::format(
-            "UPDATE {} SET {} = $1::{} WHERE {} IS NULL AND {} IS NULL",
-            qualified_name(table),
-            name,
-            type->type_sql,
-            pq::quote_identifier(table.names.valid_to),
-            name
-        ),
-        {value}
+        end_versions_sql(all, operation), {timestamp_text(time), to_string(lsn), std::string{"0"}}
     );
 }
 
-std::vector<std::string>
+std::vector<ShapeColumn>
 last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation) {
     const auto rows = target.exec(
-        "SELECT c->>'name' FROM (SELECT columns FROM pgchronicle.relation_shape"
+        "SELECT c->>'name', c->>'type', coalesce((c->>'number')::integer, 0),"
+        " coalesce(c->>'history', '') FROM (SELECT columns FROM pgchronicle.relation_shape"
         " WHERE pipeline = $1 AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s,"
         " jsonb_array_elements(s.columns) WITH ORDINALITY AS e(c, i) ORDER BY i",
         {pipeline, std::to_string(static_cast<std::uint32_t>(relation))}
     );
-    std::vector<std::string> names;
-    for (int i = 0; i < rows.rows(); ++i) names.push_back(rows.str(i, 0));
-    return names;
+    std::vector<ShapeColumn> shape;
+    for (int i = 0; i < rows.rows(); ++i) {
+        shape.push_back(
+            {rows.str(i, 0),
+             static_cast<std::int16_t>(rows.int64(i, 2)),
+             rows.str(i, 1),
+             rows.str(i, 3)}
+        );
+    }
+    return shape;
 }
 
 bool shape_unchanged(
@@ -248,7 +431,7 @@ bool shape_unchanged(
         " ORDER BY lsn DESC LIMIT 1",
         {pipeline,
          std::to_string(static_cast<std::uint32_t>(source.id)),
-         columns_json(source),
+         columns_json(shape_of(source, table)),
          array_literal(key_names(table)),
          std::string(1, static_cast<char>(source.replica_identity)),
          source.schema_name,
@@ -277,24 +460,10 @@ void record_shape(
          source.schema_name,
          source.name,
          to_string(lsn),
-         columns_json(source),
+         columns_json(shape_of(source, table)),
          array_literal(key_names(table)),
          std::string(1, static_cast<char>(source.replica_identity))}
     );
-}
-
-bool history_empty(pq::Connection& target, const std::string& pipeline) {
-    const auto tables = target.exec(
-        "SELECT format('%I.%I', target_schema, target_table) FROM pgchronicle.table_state"
-        " WHERE pipeline = $1 AND to_regclass(format('%I.%I', target_schema, target_table))"
-        " IS NOT NULL",
-        {pipeline}
-    );
-    for (int i = 0; i < tables.rows(); ++i) {
-        const auto any = target.exec("SELECT 1 FROM " + tables.str(i, 0) + " LIMIT 1");
-        if (any.rows() != 0) return false;
-    }
-    return true;
 }
 
 }  // namespace pgchronicle::history_writer::pg

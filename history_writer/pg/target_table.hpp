@@ -1,6 +1,8 @@
 #pragma once
 
+#include "history_writer/change_batch.hpp"
 #include "history_writer/history_table.hpp"
+#include "history_writer/shape_change.hpp"
 #include "pgoutput/lsn.hpp"
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
@@ -26,43 +28,45 @@ private:
     std::string hint_;
 };
 
-/// What pgchronicle.table_state says of one table.
-struct TableState {
-    bool known{false};
-    bool copied{false};
-    pgoutput::RelationId relation{};
-};
-[[nodiscard]] TableState
-read_table_state(pq::Connection& target, const std::string& pipeline, const HistoryTable& table);
-
-/// How a table that is not known yet begins.
-struct FirstState {
-    bool copied{false};             ///< False: pending, its rows are still to be copied.
-    pgoutput::Lsn consistent_from;  ///< With `copied`: since when everything is known.
-};
+/// Names of the row key's columns in the history table, in key order.
+[[nodiscard]] std::vector<std::string> key_names(const HistoryTable& table);
 
 /// Makes the history table, or what is missing of it: schema, table, columns that the source has
-/// gained, index (not before the first copy of an empty table), readers, and its row in
-/// table_state. One transaction, or part of the one that is open.
-/// Throws TargetMismatch when a column has another type, or the row key has changed.
+/// gained, readers. Columns whose type has become wider are altered. One transaction, or part of
+/// the one that is open.
+/// Throws TargetMismatch when somebody else owns it, a column has another type, or the row key has
+/// changed.
 void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,
-    const HistoryTable& table,
-    const FirstState& first
+    const HistoryTable& table
 );
 
-/// Sets open versions' new column to the constant that ADD COLUMN ... DEFAULT gave the source's
-/// rows without writing WAL. `value` is the default's text form.
-void fill_constant_default(
+/// The index that finds a key's versions.
+void ensure_index(pq::Connection& target, const HistoryTable& table);
+
+/// Lets the history follow its source's new shape. What the source gave old rows without writing
+/// WAL, the open versions receive in place.
+void follow_shape(
     pq::Connection& target,
+    const std::string& pipeline,
+    const source_catalog::Table& source,
     const HistoryTable& table,
-    const std::string& column,
-    const std::string& value
+    const ShapeChange& change
 );
 
-/// Column names of the shape recorded last, in order; empty when none was.
-[[nodiscard]] std::vector<std::string>
+/// Ends every open version, with a tombstone each: what they were versions of is gone.
+void end_versions(
+    pq::Connection& target,
+    const TargetName& table,
+    const config::HistoryColumnNames& names,
+    Operation operation,
+    pgoutput::Lsn lsn,
+    pgoutput::PgTimestamp time
+);
+
+/// The shape recorded last; empty when none was.
+[[nodiscard]] std::vector<ShapeColumn>
 last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation);
 
 /// Whether the shape recorded last is this one: columns, types, row key and replica identity.
@@ -81,8 +85,5 @@ void record_shape(
     const HistoryTable& table,
     pgoutput::Lsn lsn
 );
-
-/// Whether any history table of the pipeline holds a row.
-[[nodiscard]] bool history_empty(pq::Connection& target, const std::string& pipeline);
 
 }  // namespace pgchronicle::history_writer::pg

@@ -7,44 +7,93 @@
 
 namespace pgchronicle::replicator::io {
 
+namespace pg = history_writer::pg;
+
+using history_writer::SourceTransaction;
 using history_writer::WireForm;
+using pg::CompareAs;
 using source_catalog::Table;
 
 PipelineTables::PipelineTables(
     const config::Settings& settings,
     pq::Connection& source,
     pq::Connection& target,
-    log::Logger& log
+    log::Logger& log,
+    std::set<pgoutput::RelationId>& needs_text
 )
-    : settings_{settings}, source_{source}, target_{target}, log_{log} {}
+    : settings_{settings}, source_{source}, target_{target}, log_{log}, needs_text_{needs_text} {}
 
-void PipelineTables::open(Lsn start) {
-    start_ = start;
+void PipelineTables::read_states() {
+    states_ = pg::read_states(target_, settings_.pipeline);
+}
+
+const PipelineTables::TableState* PipelineTables::state_of(const Table& source) const {
+    const auto found = std::ranges::find_if(states_, [&](const TableState& state) {
+        return state.source_schema == source.schema_name && state.source_table == source.name;
+    });
+    return found == states_.end() ? nullptr : &*found;
+}
+
+PipelineTables::Entry PipelineTables::entry_of(const Table& source, HistoryTable table) {
+    const auto* const state = state_of(source);
+    Entry entry;
+    entry.source = source;
+    entry.pending = state == nullptr || !state->copied;
+    entry.compare_as = state == nullptr ? CompareAs::nothing : state->compare_as;
+    table.below_seam = entry.pending;
+    if (entry.compare_as != CompareAs::nothing) {
+        // Until then it may meet rows whose beginning or end was missed.
+        table.on_unknown_key = config::OnUnknownKey::open;
+    }
+    entry.table = std::make_shared<HistoryTable>(std::move(table));
+    return entry;
+}
+
+void PipelineTables::open(Lsn position) {
     entries_.clear();
+    ignored_.clear();
     form_ = WireForm::binary;
+    read_states();
+    std::vector<Table> published;
     for (auto& table : source_catalog::read_tables(source_, settings_.source.publications)) {
         if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
-        const auto plan = history_writer::plan_history_table(table, settings_);
-        if (!history_writer::binary_safe(table, plan)) form_ = WireForm::text;
-        entries_[table.id] = {std::move(table), std::make_shared<HistoryTable>(plan), false, false};
+        published.push_back(std::move(table));
     }
+    for (const auto& table : published) {
+        auto plan = history_writer::plan_history_table(table, settings_);
+        if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, plan)) {
+            form_ = WireForm::text;
+        }
+        entries_[table.id] = entry_of(table, std::move(plan));
+    }
+    if (!needs_text_.empty()) form_ = WireForm::text;
     check_names();
+    const bool first_run = states_.empty();
     for (auto& [id, entry] : entries_) {
-        const auto state =
-            history_writer::pg::read_table_state(target_, settings_.pipeline, *entry.table);
-        if (!state.known || state.relation != id) {
-            entry = make(entry.source, start_);
+        const auto* const state = state_of(entry.source);
+        if (state == nullptr && (first_run || !known_before(id))) {
+            entry = make(entry.source, {position, {}});
+            continue;
+        }
+        if (state == nullptr || state->relation != id || state->ended) {
+            // The name stands for another relation than it did. Changes of the former one may still
+            // be to come; the stream shows the change of hands, or else the copy makes it.
+            entry.stale = entry.pending = true;
             continue;
         }
         // Columns follow the stream, in which they change when their time comes.
-        auto table = *entry.table;
-        table.below_seam = !state.copied;
-        entry.table = std::make_shared<HistoryTable>(std::move(table));
-        entry.pending = !state.copied;
-        entry.stale = !history_writer::pg::shape_unchanged(
-            target_, settings_.pipeline, entry.source, *entry.table
-        );
+        pg::require_same_target(*state, *entry.table);
+        entry.stale = !pg::shape_unchanged(target_, settings_.pipeline, entry.source, *entry.table);
     }
+    compare_with_catalog(published);
+    find_withdrawn(published);
+    copy_due_ = false;  // pending() says it now.
+}
+
+bool PipelineTables::known_before(pgoutput::RelationId id) const {
+    return std::ranges::any_of(states_, [&](const TableState& state) {
+        return state.relation == id && !state.ended;
+    });
 }
 
 void PipelineTables::check_names() const {
@@ -53,7 +102,8 @@ void PipelineTables::check_names() const {
         const auto source = qualified(entry.source);
         const auto [at, added] =
             taken.try_emplace({entry.table->target_schema, entry.table->target_table}, source);
-        if (added) continue;
+        // The same name twice is one relation after the other.
+        if (added || at->second == source) continue;
         throw NeedsOperator{
             "two source tables would share one history table",
             "\"" + at->second + "\" and \"" + source + "\" both go to \"" +
@@ -62,38 +112,111 @@ void PipelineTables::check_names() const {
     }
 }
 
-PipelineTables::Entry PipelineTables::make(const Table& source, Lsn lsn) {
-    auto table = history_writer::plan_history_table(source, settings_);
-    const auto state = history_writer::pg::read_table_state(target_, settings_.pipeline, table);
-    const bool copied = state.known ? state.copied : settings_.snapshot == config::Snapshot::never;
-    table.below_seam = !copied;
-    const auto shape = history_writer::pg::last_shape(target_, settings_.pipeline, source.id);
-    history_writer::pg::ensure_history_table(target_, settings_.pipeline, table, {copied, start_});
-    for (std::size_t i = 0; i < source.columns.size(); ++i) {
-        const auto& column = source.columns[i];
-        const bool gained =
-            !shape.empty() && std::find(shape.begin(), shape.end(), column.name) == shape.end();
-        if (!gained || table.kept[i] < 0) continue;
-        const auto& name = table.columns[static_cast<std::size_t>(table.kept[i])].name;
-        // ADD COLUMN with a constant default gives old rows a value without writing WAL.
-        if (column.constant_default) {
-            history_writer::pg::fill_constant_default(
-                target_, table, name, *column.constant_default
-            );
-        }
+void PipelineTables::end_other_names(const Table& source, const SourceTransaction& at) {
+    for (const auto& state : states_) {
+        const bool same_name =
+            state.source_schema == source.schema_name && state.source_table == source.name;
+        if (state.relation != source.id || state.ended || same_name) continue;
+        pg::end_versions(
+            target_,
+            {state.target_schema, state.target_table},
+            settings_.tables.history_columns,
+            history_writer::Operation::reconcile,
+            at.end_lsn,
+            at.recorded_time
+        );
+        pg::end_relation(target_, settings_.pipeline, state.source_schema, state.source_table);
         log_.info(
-            "column_added",
-            {{"table", qualified(source)}, {"column", name}, {"lsn", to_string(lsn)}}
+            "table_renamed",
+            {{"table", state.source_schema + "." + state.source_table},
+             {"to", qualified(source)},
+             {"lsn", to_string(at.end_lsn)}}
         );
     }
-    history_writer::pg::record_shape(target_, settings_.pipeline, source, table, lsn);
-    return {source, std::make_shared<HistoryTable>(std::move(table)), !copied, false};
+}
+
+PipelineTables::Entry
+PipelineTables::take_over(const Table& source, HistoryTable table, const SourceTransaction& at) {
+    const auto* const former = state_of(source);
+    if (former != nullptr && !former->ended) {
+        pg::end_versions(
+            target_,
+            {former->target_schema, former->target_table},
+            table.names,
+            history_writer::Operation::reconcile,
+            at.end_lsn,
+            at.recorded_time
+        );
+        log_.info(
+            "table_replaced",
+            {{"table", qualified(source)},
+             {"relation", static_cast<std::uint32_t>(source.id)},
+             {"lsn", to_string(at.end_lsn)}}
+        );
+    }
+    end_other_names(source, at);
+    pg::ensure_history_table(target_, settings_.pipeline, table);
+    const bool copied = settings_.snapshot == config::Snapshot::never;
+    pg::begin_relation(target_, settings_.pipeline, source, table, at.end_lsn, copied);
+    if (copied) pg::ensure_index(target_, table);
+    pg::record_shape(target_, settings_.pipeline, source, table, at.end_lsn);
+    read_states();
+    return entry_of(source, std::move(table));
+}
+
+void PipelineTables::follow(
+    const Table& source,
+    const HistoryTable& table,
+    const SourceTransaction& at
+) {
+    const auto change = history_writer::compare_shapes(
+        pg::last_shape(target_, settings_.pipeline, source.id), source, table
+    );
+    pg::follow_shape(target_, settings_.pipeline, source, table, change);
+    const auto tell = [&](const char* event, const std::string& column) {
+        log_.info(
+            event,
+            {{"table", qualified(source)}, {"column", column}, {"lsn", to_string(at.end_lsn)}}
+        );
+    };
+    bool rewritten = false;
+    for (const auto i : change.gained) {
+        tell("column_added", source.columns[i].name);
+        rewritten = rewritten || source.columns[i].volatile_default;
+    }
+    for (const auto i : change.retyped) {
+        tell("column_retyped", source.columns[i].name);
+        // Of a modifier that grew, no row was written anew; the file tells of the others.
+        rewritten = rewritten || (source.file != 0 && state_of(source)->source_file != source.file);
+    }
+    for (const auto& rename : change.renamed)
+        tell("column_renamed", rename.from + " to " + rename.to);
+    for (const auto& name : change.lost) tell("column_dropped", name);
+    if (rewritten && settings_.snapshot != config::Snapshot::never) {
+        pg::mark_for_comparison(target_, settings_.pipeline, table, CompareAs::rewrite);
+        pg::note_file(target_, settings_.pipeline, source);
+        read_states();
+    }
+    pg::record_shape(target_, settings_.pipeline, source, table, at.end_lsn);
+}
+
+PipelineTables::Entry PipelineTables::make(const Table& source, const SourceTransaction& at) {
+    auto table = history_writer::plan_history_table(source, settings_);
+    const auto* const state = state_of(source);
+    if (state == nullptr || state->relation != source.id || state->ended) {
+        return take_over(source, std::move(table), at);
+    }
+    follow(source, table, at);
+    return entry_of(source, std::move(table));
 }
 
 std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
     std::vector<initial_copy::PendingTable> tables;
     for (const auto& [id, entry] : entries_) {
-        if (entry.pending) tables.push_back({entry.source, entry.table});
+        if (!entry.pending && entry.compare_as == CompareAs::nothing) continue;
+        const auto* const state = state_of(entry.source);
+        const bool begun = state != nullptr && state->relation == id && !state->copied;
+        tables.push_back({entry.source, entry.table, entry.compare_as, begun});
     }
     return tables;
 }
@@ -101,21 +224,30 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending() const {
 std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
     pq::Connection& snapshot,
     const std::vector<initial_copy::PendingTable>& locked,
-    Lsn seam
+    const SourceTransaction& seam
 ) {
     std::vector<initial_copy::PendingTable> tables;
     for (const auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
         // One that was published only now is not locked, and is the next copy's.
         const auto is_it = [&](const auto& pending) { return pending.source.id == table.id; };
         if (std::ranges::none_of(locked, is_it)) continue;
-        const auto entry = make(table, seam);
-        if (entry.pending) tables.push_back({entry.source, entry.table});
+        const auto* const former = state_of(table);
+        if (former != nullptr && !former->ended && former->relation != table.id && former->copied) {
+            // Nothing was streamed since the name changed hands: the differences tell all.
+            end_other_names(table, seam);
+            pg::succeed_relation(target_, settings_.pipeline, table);
+            read_states();
+        }
+        auto entry = make(table, seam);
+        if (!entry.pending && entry.compare_as == CompareAs::nothing) continue;
+        tables.push_back({entry.source, entry.table, entry.compare_as, entry.pending});
     }
     return tables;
 }
 
 std::optional<TableResolver::Answer> PipelineTables::known(const pgoutput::Relation& relation) {
     if (!history_writer::wanted(relation.schema_name, relation.name, settings_)) return Answer{};
+    if (ignored_.contains(relation.id)) return Answer{};
     const auto found = entries_.find(relation.id);
     if (found == entries_.end() || found->second.stale ||
         !history_writer::matches(relation, found->second.source)) {
@@ -124,19 +256,22 @@ std::optional<TableResolver::Answer> PipelineTables::known(const pgoutput::Relat
     return Answer{found->second.table};
 }
 
-Table PipelineTables::describe(const pgoutput::Relation& relation) {
+Table PipelineTables::describe(const pgoutput::Relation& relation, bool& gone) {
     // The stream may lag behind the catalog: what the relation says counts, and the catalog adds
     // what it does not say.
-    auto now = source_catalog::read_table(source_, relation.id, settings_.source.publications);
+    const auto now =
+        source_catalog::read_table(source_, relation.id, settings_.source.publications);
+    gone = !now;
     const auto before = entries_.find(relation.id);
     Table table = now ? *now : before != entries_.end() ? before->second.source : Table{};
+    const auto shape = pg::last_shape(target_, settings_.pipeline, relation.id);
     std::vector<source_catalog::Column> columns;
     for (const auto& column : relation.columns) {
         const auto same = [&](const auto& c) {
             return c.name == column.name && c.type == column.type &&
                    c.type_modifier == column.type_modifier;
         };
-        const auto found = std::find_if(table.columns.begin(), table.columns.end(), same);
+        const auto found = std::ranges::find_if(table.columns, same);
         if (found != table.columns.end()) {
             columns.push_back(*found);
             continue;
@@ -150,42 +285,148 @@ Table PipelineTables::describe(const pgoutput::Relation& relation) {
     table.name = relation.name;
     table.replica_identity = relation.replica_identity;
     table.columns = std::move(columns);
-    if (!now && before == entries_.end()) {
+    history_writer::infer_numbers(table, shape);
+    if (now || before != entries_.end()) return table;
+
+    // Dropped since. Its key is the recorded one, or what the relation says of it.
+    const auto* const state = state_of(table);
+    const bool recorded = state != nullptr && state->relation == relation.id;
+    auto& key = table.replica_identity == pgoutput::ReplicaIdentity::index ? table.identity_index
+                                                                           : table.primary_key;
+    if (recorded) {
+        for (const auto& name : state->row_key) {
+            const auto column =
+                std::ranges::find(shape, name, &history_writer::ShapeColumn::history_name);
+            if (column != shape.end()) key.push_back(column->name);
+        }
+    } else if (table.replica_identity != pgoutput::ReplicaIdentity::full) {
         for (const auto& column : relation.columns) {
-            if (column.in_identity) table.primary_key.push_back(column.name);
+            if (column.in_identity) key.push_back(column.name);
         }
     }
     return table;
 }
 
-TableResolver::Answer PipelineTables::resolve(const pgoutput::Relation& relation, Lsn end_lsn) {
-    const auto source = describe(relation);
+TableResolver::Answer
+PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransaction& at) {
+    bool gone = false;
+    const auto source = describe(relation, gone);
+    if (source.through_ancestor) {
+        // It is described along with the ancestor as which its rows are sent.
+        ignored_.insert(relation.id);
+        return {};
+    }
     const auto plan = history_writer::plan_history_table(source, settings_);
     if (form_ == WireForm::binary && !history_writer::binary_safe(source, plan)) {
         // The form is the whole stream's: it starts again, with this table taken into account.
+        needs_text_.insert(relation.id);
         throw pq::Error{
             {"",
-             "a column that needs the text form was added to table \"" + qualified(source) + "\"",
+             "table \"" + qualified(source) + "\" has a column that needs the text form",
              "",
              "",
              "",
              true}};
     }
     const auto before = entries_.find(relation.id);
-    const bool was_pending = before != entries_.end() && before->second.pending;
-    auto& entry = entries_[relation.id] = make(source, end_lsn);
+    const bool was_due = before != entries_.end() && due(before->second);
+    auto& entry = entries_[relation.id] = make(source, at);
     check_names();
-    if (entry.pending && !was_pending) copy_due_ = true;
+    if (gone && entry.pending) {
+        // There is nothing to copy from any more; what the stream says is all that can be known.
+        entry.pending = false;
+    } else if (due(entry) && !was_due) {
+        copy_due_ = true;
+    }
     return {entry.table};
+}
+
+bool PipelineTables::due(const Entry& entry) {
+    return entry.pending || entry.compare_as != CompareAs::nothing;
+}
+
+void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
+    for (const auto& table : published) {
+        const auto* const state = state_of(table);
+        if (state == nullptr || state->ended || state->relation != table.id || !state->copied)
+            continue;
+        const bool missed = state->membership != table.membership;
+        const bool learnt = state->source_file != 0;
+        const bool rewritten = learnt && state->source_file != table.file;
+        if (!missed && !rewritten && learnt) continue;
+        const auto plan = history_writer::plan_history_table(table, settings_);
+        if (missed) {
+            pg::open_gap(
+                target_,
+                settings_.pipeline,
+                plan,
+                "not_published",
+                "It was not published all the time, or with another filter or column list."
+            );
+        }
+        if ((missed || rewritten) && settings_.snapshot != config::Snapshot::never) {
+            const auto compare_as = missed ? CompareAs::reconcile : CompareAs::rewrite;
+            pg::mark_for_comparison(target_, settings_.pipeline, plan, compare_as);
+            log_.warn(
+                missed ? "table_published_differently" : "table_rewritten",
+                {{"table", qualified(table)}, {"action", "compare with the source"}}
+            );
+        }
+        pg::note_source(target_, settings_.pipeline, table);
+    }
+    read_states();
+    for (const auto& table : published) {
+        const auto found = entries_.find(table.id);
+        if (found == entries_.end()) {
+            copy_due_ = true;  // Published since.
+            continue;
+        }
+        auto& entry = found->second;
+        const auto* const state = state_of(table);
+        const bool was_due = due(entry);
+        const bool its_name = state != nullptr && state->relation == table.id && !state->ended;
+        if (was_due || !its_name || state->compare_as == CompareAs::nothing) continue;
+        const bool stale = entry.stale;
+        entry = entry_of(entry.source, *entry.table);
+        entry.stale = stale;
+        copy_due_ = true;
+    }
+}
+
+void PipelineTables::find_withdrawn(const std::vector<Table>& published) {
+    for (const auto& state : states_) {
+        if (state.ended) continue;
+        const auto name = state.source_schema + "." + state.source_table;
+        const auto is_it = [&](const Table& table) { return table.id == state.relation; };
+        if (std::ranges::any_of(published, is_it)) continue;
+        if (!history_writer::wanted(state.source_schema, state.source_table, settings_)) {
+            // Should the configuration want it again, it has missed something.
+            pg::note_unfollowed(target_, settings_.pipeline, state);
+            continue;
+        }
+        const auto now =
+            source_catalog::read_table(source_, state.relation, settings_.source.publications);
+        if (!now) {
+            if (!reported_dropped_.insert(state.relation).second) continue;
+            log_.warn("table_dropped", {{"table", name}});
+            continue;
+        }
+        // Renamed into something that the configuration does not want, or a partition.
+        if (qualified(*now) != name || now->through_ancestor) continue;
+        throw NeedsOperator{
+            "table \"" + name + "\" is not published any more",
+            "Its history would go on without its changes.",
+            "Add it to the publication again, and it is compared with the source; or put it into "
+            "tables.exclude."};
+    }
 }
 
 void PipelineTables::recheck() {
     const auto publications =
         source_catalog::read_publications(source_, settings_.source.publications);
     for (const auto& name : settings_.source.publications) {
-        const auto found = std::find_if(
-            publications.begin(), publications.end(), [&](const auto& p) { return p.name == name; }
-        );
+        const auto found =
+            std::ranges::find(publications, name, &source_catalog::Publication::name);
         if (found == publications.end()) {
             throw NeedsOperator{
                 "publication \"" + name + "\" has been dropped",
@@ -200,6 +441,14 @@ void PipelineTables::recheck() {
                     "\" SET (publish = 'insert, update, delete, truncate');"};
         }
     }
+    std::vector<Table> published;
+    for (auto& table : source_catalog::read_tables(source_, settings_.source.publications)) {
+        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
+        published.push_back(std::move(table));
+    }
+    read_states();
+    compare_with_catalog(published);
+    find_withdrawn(published);
 }
 
 }  // namespace pgchronicle::replicator::io

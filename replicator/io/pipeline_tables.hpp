@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "history_writer/pg/table_state.hpp"
 #include "history_writer/pg/target_table.hpp"
 #include "initial_copy/snapshot_copy.hpp"
 #include "log/log.hpp"
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,52 +23,87 @@ namespace pgchronicle::replicator::io {
 /// shape. Thread: one at a time.
 class PipelineTables : public TableResolver {
 public:
+    /// `needs_text`: relations that are met in the stream only, and cannot come in binary form;
+    /// kept from one session to the next.
     PipelineTables(
         const config::Settings& settings,
         pq::Connection& source,
         pq::Connection& target,
-        log::Logger& log
+        log::Logger& log,
+        std::set<pgoutput::RelationId>& needs_text
     );
 
-    /// Reads the catalog, makes every history table that is missing. `start` is the slot's
-    /// starting position.
-    void open(Lsn start);
+    /// Reads the catalog and makes every history table that is missing. `position`: the
+    /// checkpoint's; changes behind it are still to come.
+    void open(Lsn position);
 
     [[nodiscard]] history_writer::WireForm form() const { return form_; }
-    /// Tables whose rows have not been copied.
+    /// Tables whose rows are to be copied, or compared once more.
     [[nodiscard]] std::vector<initial_copy::PendingTable> pending() const;
-    /// `locked`, with the shapes that the catalog had as of `snapshot`.
+    /// `locked`, with the shapes that the catalog had as of `snapshot`, when the stream has been
+    /// applied up to there.
     [[nodiscard]] std::vector<initial_copy::PendingTable> pending_as_of(
         pq::Connection& snapshot,
         const std::vector<initial_copy::PendingTable>& locked,
-        Lsn seam
+        const history_writer::SourceTransaction& seam
     );
 
     std::optional<Answer> known(const pgoutput::Relation& relation) override;
-    Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) override;
+    Answer resolve(const pgoutput::Relation& relation, const history_writer::SourceTransaction& at)
+        override;
     [[nodiscard]] bool copy_due() const override { return copy_due_; }
     void recheck() override;
 
 private:
+    using TableState = history_writer::pg::TableState;
+
     struct Entry {
         source_catalog::Table source;
         std::shared_ptr<const HistoryTable> table;
         bool pending{false};
-        /// The catalog is ahead of what the stream has shown: the next Relation message tells.
+        history_writer::pg::CompareAs compare_as{};
+        /// The stream has not shown yet that the name stands for this relation, or that it has this
+        /// shape: the next Relation message tells, or a copy.
         bool stale{false};
     };
 
-    Entry make(const source_catalog::Table& source, Lsn lsn);
-    source_catalog::Table describe(const pgoutput::Relation& relation);
+    void read_states();
+    [[nodiscard]] bool known_before(pgoutput::RelationId id) const;
+    [[nodiscard]] static bool due(const Entry& entry);
+    [[nodiscard]] const TableState* state_of(const source_catalog::Table& source) const;
+    Entry make(const source_catalog::Table& source, const history_writer::SourceTransaction& at);
+    Entry take_over(
+        const source_catalog::Table& source,
+        HistoryTable table,
+        const history_writer::SourceTransaction& at
+    );
+    void follow(
+        const source_catalog::Table& source,
+        const HistoryTable& table,
+        const history_writer::SourceTransaction& at
+    );
+    Entry entry_of(const source_catalog::Table& source, HistoryTable table);
+    /// Ends the names that stood for `relation` before.
+    void end_other_names(
+        const source_catalog::Table& source,
+        const history_writer::SourceTransaction& at
+    );
+    source_catalog::Table describe(const pgoutput::Relation& relation, bool& gone);
+    void compare_with_catalog(const std::vector<source_catalog::Table>& published);
+    void find_withdrawn(const std::vector<source_catalog::Table>& published);
     void check_names() const;
 
     const config::Settings& settings_;
     pq::Connection& source_;
     pq::Connection& target_;
     log::Logger& log_;
-    Lsn start_;
-    history_writer::WireForm form_{history_writer::WireForm::binary};
     std::map<pgoutput::RelationId, Entry> entries_;
+    std::vector<TableState> states_;
+    /// Partitions that are described although their ancestor is published, and the like.
+    std::set<pgoutput::RelationId> ignored_;
+    std::set<pgoutput::RelationId> reported_dropped_;
+    std::set<pgoutput::RelationId>& needs_text_;
+    history_writer::WireForm form_{history_writer::WireForm::binary};
     bool copy_due_{false};
 };
 

@@ -278,8 +278,8 @@ Service::Turn Service::turn() {
 
     auto source = pq::Connection::open(source_options());
     const auto checkpoint = start_point(source, target);
-    PipelineTables tables{settings_, source, target, log_};
-    tables.open(checkpoint.slot_start);
+    PipelineTables tables{settings_, source, target, log_, needs_text_};
+    tables.open(checkpoint.position);
     if (!tables.pending().empty()) {
         const auto server = source_catalog::read_server(source);
         copy_first(target, tables, server.track_commit_timestamp);
@@ -295,7 +295,7 @@ Service::Turn Service::turn() {
 
 void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times) {
     for (const auto& pending : tables.pending()) {
-        initial_copy::discard_partial(target, *pending.table);
+        if (pending.begun) initial_copy::discard_partial(target, *pending.table);
     }
     initial_copy::CopyOptions options;
     options.snapshot.source = source_options();
@@ -315,7 +315,11 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     // The copy reports its own progress; what hangs in it, the network's time-outs end.
     life_.beat(std::chrono::hours{24 * 365});
     life_.notify_status("copying");
-    copy.run(tables.pending_as_of(copy.snapshot(), pending, seam));
+    const auto checkpoint = pg::read_checkpoint(target, settings_.pipeline);
+    const auto time = checkpoint ? checkpoint->last_commit_time : std::nullopt;
+    copy.run(tables.pending_as_of(
+        copy.snapshot(), pending, {seam, time.value_or(pgoutput::PgTimestamp{})}
+    ));
 }
 
 Service::Turn Service::stream(

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace pgchronicle::replicator::io {
@@ -60,6 +61,7 @@ private:
     int refusals_{0};  ///< Attempts in a row that a server refused for good reasons of its own.
     std::int64_t wal_sender_timeout_ms_{60'000};
     int source_version_{0};
+    std::set<pgoutput::RelationId> needs_text_;  ///< See PipelineTables.
 };
 
 }  // namespace pgchronicle::replicator::io

@@ -11,6 +11,7 @@
 namespace pgchronicle::replicator::io {
 
 using history_writer::ChangeBatch;
+using pgoutput::PgTimestamp;
 using namespace std::chrono_literals;
 
 namespace {
@@ -47,7 +48,12 @@ Session::Session(
       pipeline_{options_.form, checkpoint.position, checkpoint.last_commit_time},
       policy_{options_.limits},
       acks_{checkpoint.position},
-      buffer_{options_.spool_dir, options_.transaction_memory_max},
+      inbox_{
+          options_.spool_dir,
+          options_.transaction_memory_max,
+          [this](const pgoutput::RelationMessage& relation) {
+              (void)pipeline_.describe(relation);
+          }},
       idle_position_{checkpoint.position},
       handed_over_{checkpoint.position} {
     stored_.committed = checkpoint.position;
@@ -141,8 +147,8 @@ void Session::on_frame(std::span<const std::byte> bytes) {
 
 void Session::on_keepalive(const pgoutput::Keepalive& keepalive) {
     if (keepalive.reply_requested) reply_due_ = true;
-    if (in_transaction_)
-        return;  // Its position may be that of the commit we are still waiting for.
+    // Its position may be that of the commit we are still waiting for.
+    if (inbox_.receiving()) return;
     acks_.on_received(keepalive.wal_end);
     idle_position_ = std::max(idle_position_, keepalive.wal_end);
     if (options_.until && keepalive.wal_end >= *options_.until) reached_until_ = true;
@@ -150,79 +156,77 @@ void Session::on_keepalive(const pgoutput::Keepalive& keepalive) {
 
 void Session::on_message(std::span<const std::byte> payload) {
     const auto tag = payload.empty() ? '\0' : static_cast<char>(payload.front());
-    const auto decoded_here = [&] {
-        return pgoutput::decode(payload, pgoutput::StreamContext::outside_stream);
-    };
-    if (tag == 'B') {
-        const auto message = decoded_here();
-        const auto* begin = message.ok() ? std::get_if<pgoutput::Begin>(&*message) : nullptr;
-        if (begin != nullptr && options_.until && begin->final_lsn >= *options_.until) {
-            reached_until_ = true;
-            idle_position_ = std::max(idle_position_, *options_.until);
-            acks_.on_received(*options_.until);
-            return;
-        }
-        buffer_.clear();
-        buffer_.append(payload);
-        in_transaction_ = true;
-        transaction_rows_ = 0;
-        failpoint(Failpoint::after_begin);
-        return;
-    }
-    if (!in_transaction_) {
-        if (tag == 'M') return;  // Not of a transaction, and none of our business.
-        const auto outcome = pipeline_.apply(payload);
-        if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
-        return;
-    }
     if (tag == 'I' || tag == 'U' || tag == 'D') {
         failpoint(Failpoint::mid_row_frame);
         if (++transaction_rows_ > 1) failpoint(Failpoint::mid_transaction);
     }
-    buffer_.append(payload);
-    if (tag != 'C') return;
-    const auto message = decoded_here();
-    if (!message.ok()) {
-        throw NeedsOperator{
-            "could not decode a message of the replication stream", to_string(message.error())};
+    const auto received = inbox_.on(payload);
+    if (const auto* begins = std::get_if<TransactionBegins>(&received)) {
+        transaction_rows_ = 0;
+        if (is_behind_end(begins->begin)) return;
+        failpoint(Failpoint::after_begin);
+    } else if (const auto* whole = std::get_if<WholeTransaction>(&received)) {
+        if (!is_behind_end(whole->begin)) begin_replay(*whole);
     }
-    replay_end_ = std::get_if<pgoutput::Commit>(&*message)->end_lsn;
-    pipeline_.begin(replay_end_);
-    buffer_.rewind();
-    in_transaction_ = false;
-    replaying_ = true;
+}
+
+bool Session::is_behind_end(const pgoutput::Begin& begin) {
+    if (!options_.until || begin.final_lsn < *options_.until) return false;
+    reached_until_ = true;
+    idle_position_ = std::max(idle_position_, *options_.until);
+    acks_.on_received(*options_.until);
+    return true;
+}
+
+void Session::begin_replay(const WholeTransaction& transaction) {
+    replaying_ = transaction;
+    pipeline_.begin(transaction.commit.end_lsn);
+    (void)settle(pipeline_.apply(transaction.begin));
+}
+
+bool Session::settle(const StreamPipeline::Outcome& outcome) {
+    if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
+    if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
+        on_transaction_done(done->end_lsn);
+    } else if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
+        unplaced_ = *needs;
+        return resume();
+    }
+    return true;
+}
+
+bool Session::resume() {
+    if (unplaced_ && !place()) return false;
+    return settle(pipeline_.resume());
 }
 
 bool Session::replay() {
-    if (unplaced_ && !place(*unplaced_)) return false;
+    if (pipeline_.waits_for_table() && !resume()) return false;
     for (int i = 0; i < messages_per_turn; ++i) {
         if (policy_.overfull(batch_state())) {
             if (!writer_idle()) return false;
             if (stop_requested_) return false;
             hand_over(true);
         }
-        const auto message = buffer_.next();
-        if (message.empty()) {
-            // The last message was a commit that is applied already.
-            replaying_ = false;
-            buffer_.clear();
+        const auto bytes = replaying_->messages->next();
+        if (bytes.empty()) {
+            (void)settle(pipeline_.apply(replaying_->commit));
+            replaying_.reset();
             return true;
         }
-        const auto outcome = pipeline_.apply(message);
-        if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
-        if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
-            if (!place(*needs)) return false;
-        } else if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
-            on_transaction_done(done->end_lsn);
-            return true;
+        const auto message = pgoutput::decode(bytes, replaying_->context);
+        if (!message.ok()) {
+            throw NeedsOperator{
+                "could not decode a message of the replication stream", to_string(message.error())};
         }
+        if (replaying_->skips(*message)) continue;
+        if (!settle(pipeline_.apply(*message))) return false;
     }
     more_ = true;
     return false;
 }
 
-bool Session::place(const NeedsTable& needs) {
-    if (!unplaced_) unplaced_ = needs;
+bool Session::place() {
     // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
     if (!writer_idle()) return false;
     if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
@@ -236,11 +240,11 @@ bool Session::place(const NeedsTable& needs) {
         return false;
     }
     auto relation = unplaced_->relation;
+    const history_writer::SourceTransaction at{
+        replaying_->commit.end_lsn, pipeline_.last_recorded_time().value_or(PgTimestamp{})};
     auto answer = std::make_shared<TableResolver::Answer>();
     start_job(
-        [this, relation, answer, end = replay_end_] {
-            *answer = parts_.tables.resolve(*relation, end);
-        },
+        [this, relation, answer, at] { *answer = parts_.tables.resolve(*relation, at); },
         [this, relation, answer] {
             pipeline_.bind(relation->id, answer->table);
             unplaced_.reset();
@@ -250,8 +254,6 @@ bool Session::place(const NeedsTable& needs) {
 }
 
 void Session::on_transaction_done(Lsn end_lsn) {
-    replaying_ = false;
-    buffer_.clear();
     built_end_ = end_lsn;
     acks_.on_received(end_lsn);
     idle_position_ = std::max(idle_position_, end_lsn);
@@ -307,6 +309,12 @@ void Session::hand_over(bool continues) {
     );
 }
 
+Lsn Session::acknowledgeable() const {
+    // The server sends a prepared transaction again only to who has not passed its PREPARE.
+    const auto prepare = inbox_.oldest_prepare();
+    return prepare ? std::min(acks_.flushed(), *prepare) : acks_.flushed();
+}
+
 void Session::note_stored(const history_writer::Stored& stored) {
     stored_ = stored;
     acks_.on_flushed(stored.flushed);
@@ -344,11 +352,16 @@ void Session::recheck_if_due(TimePoint now) {
     if (!writer_idle() || ending() || open_in_target_ || now - last_recheck_ < recheck_interval)
         return;
     last_recheck_ = now;
-    start_job([this] { parts_.tables.recheck(); }, [] {});
+    start_job(
+        [this] { parts_.tables.recheck(); },
+        [this] {
+            if (parts_.tables.copy_due() && !replaying_) leaving_for_copy_ = true;
+        }
+    );
 }
 
 void Session::send_status_if_due(TimePoint now) {
-    const bool moved = acks_.flushed() > told_ && now - last_status_ >= acknowledge_spacing;
+    const bool moved = acknowledgeable() > told_ && now - last_status_ >= acknowledge_spacing;
     const bool wanted = options_.until.has_value() && drained_ && !ending();
     const bool ask = now - last_received_ >= options_.status_interval ||
                      (wanted && now - last_asked_ >= ask_interval);
@@ -359,9 +372,10 @@ void Session::send_status_if_due(TimePoint now) {
 }
 
 void Session::send_status(TimePoint now, bool ask) {
-    stream_.send({acks_.received(), acks_.flushed(), acks_.flushed(), {}, ask});
-    const bool moved = acks_.flushed() > told_;
-    told_ = acks_.flushed();
+    const auto acknowledged = acknowledgeable();
+    stream_.send({acks_.received(), acknowledged, acknowledged, {}, ask});
+    const bool moved = acknowledged > told_;
+    told_ = acknowledged;
     last_status_ = now;
     reply_due_ = false;
     if (ask) last_asked_ = now;
@@ -387,8 +401,8 @@ void Session::finish_if_done(TimePoint now) {
         return;
     }
     if (!ending() || !writer_idle() || unplaced_) return;
-    if (replaying_ && !(stop_requested_ && buffer_.spilled())) return;
-    const bool abandoned = replaying_ || open_in_target_;
+    if (replaying_ && !stop_requested_) return;
+    const bool abandoned = replaying_.has_value() || open_in_target_;
     const bool stored = stored_.flushed >= idle_position_ || abandoned;
     const bool nothing_left = pipeline_.builder().rows() == 0 || abandoned;
     if (!stored || !nothing_left) return;
@@ -412,7 +426,7 @@ void Session::wait(TimePoint now) {
     if (const auto at = policy_.deadline(); at && writer_idle()) sooner(std::max(*at, now + 1ms));
     if (stored_.flushed < stored_.committed && writer_idle())
         sooner(last_poll_ + flush_poll_interval);
-    if (acks_.flushed() > told_) sooner(last_status_ + acknowledge_spacing);
+    if (acknowledgeable() > told_) sooner(last_status_ + acknowledge_spacing);
     if (options_.until) sooner(now + ask_interval);
     sooner(last_status_ + options_.status_interval);
     timer_.expires_at(until);

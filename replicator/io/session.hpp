@@ -5,7 +5,7 @@
 #include "replicator/ack_tracker.hpp"
 #include "replicator/batch_policy.hpp"
 #include "replicator/io/replication_stream.hpp"
-#include "replicator/io/transaction_buffer.hpp"
+#include "replicator/io/transaction_inbox.hpp"
 #include "replicator/io/writer_thread.hpp"
 #include "replicator/stream_pipeline.hpp"
 
@@ -46,7 +46,9 @@ public:
         std::shared_ptr<const HistoryTable> table;  ///< Null: excluded.
     };
     virtual std::optional<Answer> known(const pgoutput::Relation& relation) = 0;
-    virtual Answer resolve(const pgoutput::Relation& relation, Lsn end_lsn) = 0;
+    /// `at`: the transaction in which the relation's first row stands.
+    virtual Answer
+    resolve(const pgoutput::Relation& relation, const history_writer::SourceTransaction& at) = 0;
     /// A table was met that must be copied first: the session ends after the transaction in hand.
     [[nodiscard]] virtual bool copy_due() const = 0;
     /// Looks whether the publications still are what they were; runs on the writer's thread.
@@ -91,8 +93,13 @@ private:
     void on_message(std::span<const std::byte> payload);
     void on_keepalive(const pgoutput::Keepalive& keepalive);
     bool replay();
-    bool place(const NeedsTable& needs);
+    [[nodiscard]] bool is_behind_end(const pgoutput::Begin& begin);
+    void begin_replay(const WholeTransaction& transaction);
+    bool settle(const StreamPipeline::Outcome& outcome);
+    bool resume();
+    bool place();
     void on_transaction_done(Lsn end_lsn);
+    [[nodiscard]] Lsn acknowledgeable() const;
     [[nodiscard]] BatchPolicy::State batch_state() const;
     void hand_over(bool continues);
     void start_job(std::function<void()> job, std::function<void()> then);
@@ -121,13 +128,11 @@ private:
     StreamPipeline pipeline_;
     BatchPolicy policy_;
     AckTracker acks_;
-    TransactionBuffer buffer_;
+    TransactionInbox inbox_;
 
     // The transaction in hand.
-    bool in_transaction_{false};
     std::uint64_t transaction_rows_{0};
-    bool replaying_{false};
-    Lsn replay_end_;
+    std::optional<WholeTransaction> replaying_;
     std::optional<NeedsTable> unplaced_;
 
     // What is built and stored.

@@ -27,11 +27,13 @@ public:
     void rewind();
     [[nodiscard]] std::span<const std::byte> next();
 
+    /// Moves what is in memory to the file.
+    void spill();
+    [[nodiscard]] std::size_t memory_bytes() const { return memory_.size(); }
     [[nodiscard]] bool spilled() const { return file_bytes_ != 0; }
     [[nodiscard]] std::uint64_t bytes() const { return file_bytes_ + memory_.size(); }
 
 private:
-    void spill();
     bool refill(std::size_t needed);
 
     std::string spool_dir_;

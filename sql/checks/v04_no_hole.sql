@@ -8,4 +8,6 @@ from (
 ) as version
 where lsn_to is not null
   and operation_type not in ('DELETE', 'TRUNCATE', 'REKEY')
+  -- Of a comparison, what has an empty interval is a tombstone.
+  and not (operation_type in ('RECONCILE', 'REWRITE') and lsn_to = lsn_from)
   and next_from is distinct from lsn_to

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS pgchronicle.checkpoint (
     updated_at        timestamptz NOT NULL DEFAULT now()
 );
 
--- Which source table goes where, and since when its history is complete.
+-- Which source table goes where, and since when its history is complete. A name stands for one
+-- relation after the other: begins_at is where the present one (relation_id) took it over.
 CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     pipeline        text NOT NULL,
     source_schema   text NOT NULL,
@@ -28,7 +29,12 @@ CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     target_schema   text NOT NULL,
     target_table    text NOT NULL,
     row_key         text[] NOT NULL,     -- columns of the history table; empty: the whole row
-    state           text NOT NULL CHECK (state IN ('pending', 'copied')),
+    state           text NOT NULL CHECK (state IN ('pending', 'copied', 'ended')),
+    -- The rows are to be compared with the source once more, and differences become versions.
+    compare_as      text CHECK (compare_as IN ('RECONCILE', 'REWRITE')),
+    begins_at       pg_lsn NOT NULL,
+    membership      text NOT NULL,       -- how it was published; another value: not always, since
+    source_file     oid,                 -- its relfilenode; NULL: to be learnt again
     seam            pg_lsn,
     seam_time       timestamptz,
     consistent_from pg_lsn,
@@ -36,8 +42,9 @@ CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     copied_at       timestamptz,
     PRIMARY KEY (pipeline, source_schema, source_table)
 );
-CREATE INDEX IF NOT EXISTS table_state_target
-    ON pgchronicle.table_state (target_schema, target_table);
+-- Never two pipelines, or two tables, into one history table.
+CREATE UNIQUE INDEX IF NOT EXISTS table_state_target
+    ON pgchronicle.table_state (target_schema, target_table) WHERE state <> 'ended';
 
 -- Each shape that a source table has had.
 CREATE TABLE IF NOT EXISTS pgchronicle.relation_shape (

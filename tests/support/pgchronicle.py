@@ -367,11 +367,11 @@ def nudge(source):
 
 
 def tables_to_copy(target, pipeline):
-    """How many tables still wait for their copy; None before the first run has listed them."""
+    """How many tables still wait for their copy, or a comparison; None before the first run has listed them."""
     if target.value("select to_regclass('pgchronicle.table_state')::text") is None:
         return None
     return target.value("select case when count(*) > 0 then "
-                        "count(*) filter (where state = 'pending') end "
+                        "count(*) filter (where state = 'pending' or compare_as is not null) end "
                         "from pgchronicle.table_state where pipeline = %s", (pipeline,))
 
 

@@ -65,7 +65,7 @@ std::vector<std::string> every_statement(const HistoryTable& table) {
         create_stage_sql(table, stage),
         copy_stage_sql(table, stage, WireForm::text),
         insert_unseen_sql(table, stage),
-        truncate_sql(table)};
+        end_versions_sql(table, Operation::truncate)};
     for (auto& sql : create_readers_sql(table)) all.push_back(std::move(sql));
     if (!table.keyed) {
         all.push_back(close_staged_sql(table, stage));
@@ -182,5 +182,5 @@ TEST_CASE("a table without columns has a valid statement for what it needs", "[h
     table.kept.clear();
     REQUIRE_THAT(create_table_sql(table), Contains("(\"valid_from\" timestamptz"));
     REQUIRE_THAT(column_list(table), Catch::StartsWith("\"valid_from\""));
-    REQUIRE_THAT(truncate_sql(table), Contains("SELECT $1::timestamptz"));
+    REQUIRE_THAT(end_versions_sql(table, Operation::truncate), Contains("SELECT $1::timestamptz"));
 }
