@@ -8,19 +8,13 @@
 namespace pgchronicle::initial_copy {
 
 using history_writer::pg::column_list;
+using history_writer::pg::key_text;
 using history_writer::pg::qualified_name;
+using history_writer::pg::row_of;
 using pq::quote_identifier;
 using pq::quote_literal;
 
 namespace {
-
-std::string row_of(const HistoryTable& table, const std::string& prefix) {
-    std::string list;
-    for (const auto& column : table.columns) {
-        list += (list.empty() ? "" : ", ") + prefix + quote_identifier(column.name);
-    }
-    return "ROW(" + list + ")";
-}
 
 std::string
 key_equals(const HistoryTable& table, const std::string& left, const std::string& right) {
@@ -31,20 +25,6 @@ key_equals(const HistoryTable& table, const std::string& left, const std::string
             fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
     }
     return condition;
-}
-
-/// The row key as pgchronicle.pending_value holds it.
-std::string key_text(const HistoryTable& table, const std::string& prefix) {
-    std::string list;
-    for (const auto column : table.key) {
-        list += fmt::format(
-            "{}{}{}::text",
-            list.empty() ? "" : ", ",
-            prefix,
-            quote_identifier(table.columns[column].name)
-        );
-    }
-    return "ARRAY[" + list + "]";
 }
 
 }  // namespace
