@@ -72,22 +72,22 @@ std::string copy_in_sql(const HistoryTable& table, const std::string& into) {
     return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", into, column_list(table));
 }
 
-std::string staging_name(const HistoryTable& table) {
-    return pq::quote_qualified(
-        "pgchronicle", fmt::format("copy_{}", static_cast<std::uint32_t>(table.relation))
-    );
+std::string staging_name(const HistoryTable& table, const std::string& pipeline) {
+    const auto name =
+        fmt::format("copy_{}_{}", static_cast<std::uint32_t>(table.relation), pipeline);
+    return pq::quote_qualified("pgchronicle", history_writer::shortened(name));
 }
 
-std::string create_staging_sql(const HistoryTable& table) {
+std::string create_staging_sql(const HistoryTable& table, const std::string& staging) {
     return fmt::format(
         "DROP TABLE IF EXISTS {0}; CREATE UNLOGGED TABLE {0} AS SELECT {1} FROM {2} WITH NO DATA",
-        staging_name(table),
+        staging,
         column_list(table),
         qualified_name(table)
     );
 }
 
-std::string merge_sql(const HistoryTable& table) {
+std::string merge_sql(const HistoryTable& table, const std::string& staging) {
     const auto columns = column_list(table);
     if (table.keyed) {
         return fmt::format(
@@ -95,7 +95,7 @@ std::string merge_sql(const HistoryTable& table) {
             " (SELECT FROM {0} h WHERE {3} AND h.{4} IS NULL)",
             qualified_name(table),
             columns,
-            staging_name(table),
+            staging,
             key_equals(table, "h.", "s."),
             quote_identifier(table.names.valid_to)
         );
@@ -109,7 +109,7 @@ std::string merge_sql(const HistoryTable& table) {
         qualified_name(table),
         columns,
         row_of(table, "s."),
-        staging_name(table),
+        staging,
         row_of(table, "h."),
         quote_identifier(table.names.valid_to)
     );
@@ -134,7 +134,8 @@ std::string find_resolvable_sql(const HistoryTable& table, const std::string& pi
     );
 }
 
-std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
+std::string
+fill_pending_sql(const HistoryTable& table, const std::string& staging, std::size_t column) {
     return fmt::format(
         "UPDATE {history} h SET {column} = s.{column} FROM pgchronicle.pending_value p"
         " JOIN pg_temp.resolvable r ON r.row_key = p.row_key AND r.name = {literal}"
@@ -143,7 +144,7 @@ std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
         " AND {literal} = ANY (p.columns) AND {keys}"
         " AND h.{lsn} = p.lsn_from AND h.{seq} = p.change_seq",
         fmt::arg("history", qualified_name(table)),
-        fmt::arg("staging", staging_name(table)),
+        fmt::arg("staging", staging),
         fmt::arg("column", quote_identifier(table.columns[column].name)),
         fmt::arg("literal", quote_literal(table.columns[column].name)),
         fmt::arg("schema", quote_literal(table.target_schema)),

@@ -53,8 +53,8 @@ void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection&
         job->pending = pending;
         const auto name = qualified_name(*pending.table);
         job->staged = target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
-        job->into = job->staged ? staging_name(*pending.table) : name;
-        if (job->staged) target.exec(create_staging_sql(*pending.table));
+        job->into = job->staged ? staging_name(*pending.table, options_.pipeline) : name;
+        if (job->staged) target.exec(create_staging_sql(*pending.table, job->into));
 
         const auto pages = pending.source.pages;
         const auto step = std::max<std::uint64_t>(1, options_.chunk_bytes / block_bytes);
@@ -199,7 +199,7 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     const auto& table = *job.pending.table;
     const pq::Param pipeline = pq::Param::text(options_.pipeline);
     target.exec("ANALYZE " + job.into);
-    target.exec(merge_sql(table));
+    target.exec(merge_sql(table, job.into));
     if (!table.keyed) return;
     target.exec("ANALYZE pgchronicle.pending_value");
     target.exec(find_resolvable_sql(table, options_.pipeline));
@@ -207,7 +207,7 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     for (int row = 0; row < names.rows(); ++row) {
         for (std::size_t i = 0; i < table.columns.size(); ++i) {
             if (table.columns[i].name != names.text(row, 0)) continue;
-            target.exec(fill_pending_sql(table, i), {&pipeline, 1});
+            target.exec(fill_pending_sql(table, job.into, i), {&pipeline, 1});
         }
     }
     target.exec(settle_pending_sql(table), {&pipeline, 1});

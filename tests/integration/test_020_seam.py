@@ -1,6 +1,8 @@
 """Where the initial copy and the stream meet."""
 
+import os
 import random
+import signal
 import threading
 
 import psycopg2
@@ -8,6 +10,7 @@ import pytest
 
 from support.lsn import parse_lsn
 from support.oracle import table_spec
+from support.scene import TARGET_USER
 from support.waiting import wait_until
 
 TABLE = ("create table operations.t (id integer primary key, v text, big text);"
@@ -409,3 +412,63 @@ def test_the_first_run_makes_the_slot_where_it_is_told_to_and_stores_its_start(s
     assert row["publications"] == ["cdc_publication"]
     assert row["system_identifier"] == str(scene.source.value(
         "select system_identifier from pg_control_system()"))
+
+
+def _freeze_while_copying(scene, service):
+    """Stops the program, not its backends, in the middle of a COPY; the backends' process ids."""
+    def frozen():
+        service.fail_if_dead()
+        if not _copying(scene, service):
+            return None
+        os.kill(service.pid, signal.SIGSTOP)
+        # What was sent already is read; a COPY that still runs then has not got its end.
+        wait_until(lambda: not scene.target.query(
+            "select from pg_stat_activity where datname = %s and application_name like %s "
+            "and state = 'active' and wait_event is distinct from 'ClientRead'",
+            (scene.target.name, f"pgchronicle % {service.pid}")), 30, "the backends to wait")
+        found = _copying(scene, service)
+        if not found:
+            os.kill(service.pid, signal.SIGCONT)
+        return found
+    return wait_until(frozen, 60, "a COPY into the target", interval=0.01)
+
+
+def _copying(scene, service):
+    return [pid for pid, in scene.target.query(
+        "select pid from pg_stat_activity where datname = %s and application_name like %s "
+        "and state = 'active' and query like 'COPY %% FROM STDIN%%'",
+        (scene.target.name, f"pgchronicle % {service.pid}"))]
+
+
+def test_pipelines_from_clones_of_one_source_share_no_table_in_the_target(
+        scene, make_scene, source_cluster, target_cluster):
+    """A clone's tables have the same OIDs."""
+    rows = 60_000
+    other = make_scene(source_cluster, target_cluster)
+    other.source.drop()
+    scene.source.execute(_big_table("full", rows=rows))
+    scene.publish()
+    scene.source._connection.close()
+    source_cluster.execute(
+        f'create database "{other.source.name}" template "{scene.source.name}"')
+    other.source.execute("update operations.t set v = 'clone'")
+    other.configure(target={"dsn": target_cluster.dsn(scene.target.name, TARGET_USER),
+                            "schema": "analytics_of_clone"})
+    for each in (scene, other):
+        each.configure(copy={"workers": 1, "chunk": "1MiB"})
+        each.create_slot()
+        # The history is not empty, so that the copy takes a table of its own.
+        each.source.execute("delete from operations.t where id = 1")
+    first = scene.start()
+    _freeze_while_copying(scene, first)
+    second = other.start()
+    second.wait_for(lambda: second.events("copy_done") or scene.target.query(
+        "select from pg_stat_activity where application_name like %s and wait_event_type = 'Lock'",
+        (f"pgchronicle % {second.pid}",)), 60, "the other one to copy, or to wait")
+    os.kill(first.pid, signal.SIGCONT)
+    for service in (first, second):
+        service.wait_event("copy_done", 60)
+        assert service.stop() == 0, service.tail()
+    for schema, value in (("analytics", "old"), ("analytics_of_clone", "clone")):
+        assert scene.target.query(f"select v, count(*) from {schema}.t_current group by v") \
+            == [(value, rows - 1)]
