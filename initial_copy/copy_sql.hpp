@@ -49,11 +49,12 @@ struct SnapshotStamp {
 
 /// Rows of the staging table that the stream has not met become history.
 [[nodiscard]] std::string merge_sql(const HistoryTable& table, const std::string& staging);
-/// Makes pg_temp.resolvable (row_key, name): values that the copy knows, for the version that is
-/// open at the seam waits for them too. Parameter: the pipeline.
+/// Makes pg_temp.resolvable (row_key, name, ended_lsn, ended_seq): values that the copy knows, for
+/// the version that is open at the seam waits for them too, and the key's last tombstone before it.
 [[nodiscard]] std::string
 find_resolvable_sql(const HistoryTable& table, const std::string& pipeline);
-/// Gives column `column` of versions that wait for it what the copy says. Parameter: the pipeline.
+/// Gives column `column` of versions that wait for it what the copy says, if they are of the row
+/// that is open. Parameter: the pipeline.
 [[nodiscard]] std::string
 fill_pending_sql(const HistoryTable& table, const std::string& staging, std::size_t column);
 /// Takes columns off the lists of those that just got them. Parameter: the pipeline.

@@ -6,6 +6,7 @@ namespace {
 
 using namespace pgchronicle;
 using namespace pgchronicle::initial_copy;
+using Catch::Contains;
 
 HistoryTable orders() {
     HistoryTable table;
@@ -34,4 +35,13 @@ TEST_CASE("pipelines whose names differ late have different staging tables", "[i
     const auto quoted = one.substr(one.find('.') + 1);
     REQUIRE(quoted.size() <= name_bytes_max + 2);
     REQUIRE(one != staging_name(orders(), prefix + "2"));
+}
+
+TEST_CASE("what the copy knows is for versions behind the key's last tombstone", "[initial_copy]") {
+    auto table = orders();
+    table.names.lsn_from = "begins";
+    const auto behind = Contains("(p.lsn_from, p.change_seq) > (r.ended_lsn, r.ended_seq)");
+    REQUIRE_THAT(find_resolvable_sql(table, "finance"), Contains("e.\"begins\", '0/0')"));
+    REQUIRE_THAT(fill_pending_sql(table, "staging", 1), behind);
+    REQUIRE_THAT(settle_pending_sql(table), behind);
 }
