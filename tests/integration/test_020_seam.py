@@ -467,6 +467,70 @@ def _copying(scene, service):
         (scene.target.name, f"pgchronicle % {service.pid}"))]
 
 
+def _terminate_lock_holder(scene):
+    """Only the connection that holds the pipeline's lock, as a network could break it."""
+    scene.target.query(
+        "select pg_terminate_backend(pid) from pg_locks l join pg_database d on d.oid = l.database "
+        "where l.locktype = 'advisory' and d.datname = %s", (scene.target.name,))
+
+
+def _survivor(*services):
+    """The process that goes on. Both try again, and the lock is free in between: any may get it."""
+    ended = wait_until(lambda: [each for each in services if not each.alive], 60, "one to stop")
+    assert [each.returncode for each in ended] == [3], ended[0].tail()
+    return next(each for each in services if each.alive)
+
+
+def test_a_copy_that_was_frozen_writes_nothing_behind_its_successor(scene):
+    """The lock is the writing connection's, which is idle meanwhile: the copy has to look."""
+    scene.source.execute(_big_table("full", rows=100_000))
+    scene.publish()
+    scene.configure(copy={"workers": 2, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
+    oracle = scene.oracle("t")
+    scene.create_slot()
+    frozen = scene.start()
+    backends = _freeze_while_copying(scene, frozen)
+    _terminate_lock_holder(scene)
+    successor = scene.start()
+    waits = successor.wait_event("reconnecting", sqlstate="55P03")
+    assert any(f"process {pid} " in waits.fields["detail"] for pid in backends)
+    os.kill(frozen.pid, signal.SIGCONT)
+    survivor = _survivor(frozen, successor)
+    assert frozen.events("reconnecting", sqlstate="08003")
+    scene.source.execute("update operations.t set v = 'after' where id % 1000 = 0")
+    _finish(scene, survivor, oracle, scene.spec("t"), as_of_samples=5)
+
+
+def test_a_copy_that_ends_just_after_the_lock_was_lost_counts(scene):
+    """It looked who holds the lock while that was right, and its commit comes late."""
+    scene.source.execute(_big_table("full", rows=50_000))
+    scene.publish()
+    scene.configure(copy={"workers": 1, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
+    oracle = scene.oracle("t")
+    scene.create_slot()
+    frozen = scene.start()
+    frozen.wait_event("copy_started", 60)
+
+    def waits_for_lock(service):
+        return scene.target.query(
+            "select from pg_stat_activity where application_name like %s "
+            "and wait_event_type = 'Lock'", (f"pgchronicle % {service.pid}",))
+    with scene.target.transaction() as cursor:
+        cursor.execute("lock table analytics.t_history in row exclusive mode")
+        frozen.wait_for(lambda: waits_for_lock(frozen), 60, "the index to be held up")
+        os.kill(frozen.pid, signal.SIGSTOP)
+    _terminate_lock_holder(scene)
+    successor = scene.start()
+    successor.wait_for(lambda: waits_for_lock(successor), 60, "the successor to wait")
+    os.kill(frozen.pid, signal.SIGCONT)
+    survivor = _survivor(frozen, successor)
+    assert successor.events("reconnecting", sqlstate="40001")
+    seam, = {event.fields["seam"] for event in frozen.events("copy_started")}
+    assert seam == scene.target.value("select seam::text from pgchronicle.table_state")
+    scene.source.execute("update operations.t set v = 'after' where id % 1000 = 0")
+    _finish(scene, survivor, oracle, scene.spec("t"), as_of_samples=5)
+
+
 def test_pipelines_from_clones_of_one_source_share_no_table_in_the_target(
         scene, make_scene, source_cluster, target_cluster):
     """A clone's tables have the same OIDs."""
