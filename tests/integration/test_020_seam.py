@@ -441,6 +441,32 @@ def test_the_first_run_makes_the_slot_where_it_is_told_to_and_stores_its_start(s
         "select system_identifier from pg_control_system()"))
 
 
+@pytest.mark.parametrize("table", ["full", "default", "without a key"])
+def test_changes_that_waited_find_their_rows_by_the_index(scene, table):
+    """Each change below the seam looks up the row's newest version, among those of all others."""
+    rows = 500 if table == "without a key" else 3000
+    scene.source.execute(_tables("default" if table == "default" else "full", rows))
+    if table == "without a key":
+        scene.source.execute("alter table operations.t drop constraint t_pkey")
+    scene.publish()
+    oracle = scene.oracle("t")
+    scene.create_slot()
+    for number in range(3):
+        scene.source.execute(f"update operations.t set v = 'waited {number}'")
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+
+    def reads():
+        written, read = scene.target.query(
+            "select n_tup_ins, seq_tup_read from pg_stat_all_tables "
+            "where relid = 'analytics.t_history'::regclass")[0]
+        return read if written >= 3 * rows else None
+    # One look at each of the others would be millions.
+    assert wait_until(reads, 30, "the statistics") < 20 * rows
+    scene.set_v(oracle, scene.spec("t"), as_of_samples=2).assert_holds()
+
+
 def _freeze_while_copying(scene, service):
     """Stops the program, not its backends, in the middle of a COPY; the backends' process ids."""
     def frozen():
