@@ -8,19 +8,13 @@
 namespace pgchronicle::initial_copy {
 
 using history_writer::pg::column_list;
+using history_writer::pg::key_text;
 using history_writer::pg::qualified_name;
+using history_writer::pg::row_of;
 using pq::quote_identifier;
 using pq::quote_literal;
 
 namespace {
-
-std::string row_of(const HistoryTable& table, const std::string& prefix) {
-    std::string list;
-    for (const auto& column : table.columns) {
-        list += (list.empty() ? "" : ", ") + prefix + quote_identifier(column.name);
-    }
-    return "ROW(" + list + ")";
-}
 
 std::string
 key_equals(const HistoryTable& table, const std::string& left, const std::string& right) {
@@ -31,20 +25,6 @@ key_equals(const HistoryTable& table, const std::string& left, const std::string
             fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
     }
     return condition;
-}
-
-/// The row key as pgchronicle.pending_value holds it.
-std::string key_text(const HistoryTable& table, const std::string& prefix) {
-    std::string list;
-    for (const auto column : table.key) {
-        list += fmt::format(
-            "{}{}{}::text",
-            list.empty() ? "" : ", ",
-            prefix,
-            quote_identifier(table.columns[column].name)
-        );
-    }
-    return "ARRAY[" + list + "]";
 }
 
 }  // namespace
@@ -92,22 +72,22 @@ std::string copy_in_sql(const HistoryTable& table, const std::string& into) {
     return fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", into, column_list(table));
 }
 
-std::string staging_name(const HistoryTable& table) {
-    return pq::quote_qualified(
-        "pgchronicle", fmt::format("copy_{}", static_cast<std::uint32_t>(table.relation))
-    );
+std::string staging_name(const HistoryTable& table, const std::string& pipeline) {
+    const auto name =
+        fmt::format("copy_{}_{}", static_cast<std::uint32_t>(table.relation), pipeline);
+    return pq::quote_qualified("pgchronicle", history_writer::shortened(name));
 }
 
-std::string create_staging_sql(const HistoryTable& table) {
+std::string create_staging_sql(const HistoryTable& table, const std::string& staging) {
     return fmt::format(
         "DROP TABLE IF EXISTS {0}; CREATE UNLOGGED TABLE {0} AS SELECT {1} FROM {2} WITH NO DATA",
-        staging_name(table),
+        staging,
         column_list(table),
         qualified_name(table)
     );
 }
 
-std::string merge_sql(const HistoryTable& table) {
+std::string merge_sql(const HistoryTable& table, const std::string& staging) {
     const auto columns = column_list(table);
     if (table.keyed) {
         return fmt::format(
@@ -115,7 +95,7 @@ std::string merge_sql(const HistoryTable& table) {
             " (SELECT FROM {0} h WHERE {3} AND h.{4} IS NULL)",
             qualified_name(table),
             columns,
-            staging_name(table),
+            staging,
             key_equals(table, "h.", "s."),
             quote_identifier(table.names.valid_to)
         );
@@ -129,7 +109,7 @@ std::string merge_sql(const HistoryTable& table) {
         qualified_name(table),
         columns,
         row_of(table, "s."),
-        staging_name(table),
+        staging,
         row_of(table, "h."),
         quote_identifier(table.names.valid_to)
     );
@@ -137,37 +117,55 @@ std::string merge_sql(const HistoryTable& table) {
 
 std::string find_resolvable_sql(const HistoryTable& table, const std::string& pipeline) {
     // What the copy holds is the value of the version that is open at the seam. It is an older
-    // version's too if nothing in between changed the column: then the open one waits for it.
+    // version's too if nothing in between changed the column: then the open one waits for it. Not
+    // beyond a tombstone, though: before it, the key was another row's.
     return fmt::format(
-        "CREATE TEMP TABLE resolvable ON COMMIT DROP AS SELECT p.row_key, c.name"
-        " FROM pgchronicle.pending_value p CROSS JOIN LATERAL unnest(p.columns) AS c(name)"
-        " JOIN {} o ON o.{} = p.lsn_from AND o.{} = p.change_seq AND {} = p.row_key"
-        " WHERE o.{} IS NULL AND p.pipeline = {} AND p.target_schema = {} AND p.target_table = {}",
-        qualified_name(table),
-        quote_identifier(table.names.lsn_from),
-        quote_identifier(table.names.change_seq),
-        key_text(table, "o."),
-        quote_identifier(table.names.valid_to),
-        quote_literal(pipeline),
-        quote_literal(table.target_schema),
-        quote_literal(table.target_table)
+        "CREATE TEMP TABLE resolvable ON COMMIT DROP AS SELECT p.row_key, c.name,"
+        " coalesce(e.{lsn}, '0/0') AS ended_lsn, coalesce(e.{seq}, 0) AS ended_seq"
+        " FROM pgchronicle.pending_value p"
+        " JOIN {history} o ON o.{lsn} = p.lsn_from AND o.{seq} = p.change_seq AND {key} = p.row_key"
+        " LEFT JOIN LATERAL (SELECT v.{lsn}, v.{seq} FROM {history} v WHERE {keys}"
+        " AND v.{operation} IN ('DELETE', 'TRUNCATE', 'REKEY')"
+        " ORDER BY v.{lsn} DESC, v.{seq} DESC LIMIT 1) e ON true"
+        " CROSS JOIN LATERAL unnest(p.columns) AS c(name)"
+        " WHERE o.{to} IS NULL AND p.pipeline = {pipeline} AND p.target_schema = {schema}"
+        " AND p.target_table = {table}",
+        fmt::arg("history", qualified_name(table)),
+        fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
+        fmt::arg("seq", quote_identifier(table.names.change_seq)),
+        fmt::arg("operation", quote_identifier(table.names.operation_type)),
+        fmt::arg("to", quote_identifier(table.names.valid_to)),
+        fmt::arg("key", key_text(table, "o.")),
+        fmt::arg("keys", key_equals(table, "v.", "o.")),
+        fmt::arg("pipeline", quote_literal(pipeline)),
+        fmt::arg("schema", quote_literal(table.target_schema)),
+        fmt::arg("table", quote_literal(table.target_table))
     );
 }
 
-std::string fill_pending_sql(const HistoryTable& table, std::size_t column) {
+namespace {
+
+/// Of pending_value p and resolvable r: whether p's version is of the row that is open.
+constexpr const char* same_lifetime = "(p.lsn_from, p.change_seq) > (r.ended_lsn, r.ended_seq)";
+
+}  // namespace
+
+std::string
+fill_pending_sql(const HistoryTable& table, const std::string& staging, std::size_t column) {
     return fmt::format(
         "UPDATE {history} h SET {column} = s.{column} FROM pgchronicle.pending_value p"
         " JOIN pg_temp.resolvable r ON r.row_key = p.row_key AND r.name = {literal}"
         " JOIN {staging} s ON {key_text} = p.row_key"
         " WHERE p.pipeline = $1 AND p.target_schema = {schema} AND p.target_table = {table}"
-        " AND {literal} = ANY (p.columns) AND {keys}"
+        " AND {literal} = ANY (p.columns) AND {same_lifetime} AND {keys}"
         " AND h.{lsn} = p.lsn_from AND h.{seq} = p.change_seq",
         fmt::arg("history", qualified_name(table)),
-        fmt::arg("staging", staging_name(table)),
+        fmt::arg("staging", staging),
         fmt::arg("column", quote_identifier(table.columns[column].name)),
         fmt::arg("literal", quote_literal(table.columns[column].name)),
         fmt::arg("schema", quote_literal(table.target_schema)),
         fmt::arg("table", quote_literal(table.target_table)),
+        fmt::arg("same_lifetime", same_lifetime),
         fmt::arg("keys", key_equals(table, "h.", "s.")),
         fmt::arg("key_text", key_text(table, "s.")),
         fmt::arg("lsn", quote_identifier(table.names.lsn_from)),
@@ -179,9 +177,10 @@ std::string settle_pending_sql(const HistoryTable& table) {
     return fmt::format(
         "UPDATE pgchronicle.pending_value p SET columns = ARRAY(SELECT c FROM unnest(p.columns) c"
         " WHERE NOT EXISTS (SELECT FROM pg_temp.resolvable r"
-        " WHERE r.row_key = p.row_key AND r.name = c))"
+        " WHERE r.row_key = p.row_key AND r.name = c AND {}))"
         " WHERE p.pipeline = $1 AND p.target_schema = {} AND p.target_table = {}"
         " AND p.row_key IN (SELECT row_key FROM pg_temp.resolvable)",
+        same_lifetime,
         quote_literal(table.target_schema),
         quote_literal(table.target_table)
     );

@@ -42,18 +42,21 @@ struct SnapshotStamp {
 /// COPY into `into`, which has the history table's columns.
 [[nodiscard]] std::string copy_in_sql(const HistoryTable& table, const std::string& into);
 
-/// Name of the table that takes the copy of a table which has history already.
-[[nodiscard]] std::string staging_name(const HistoryTable& table);
-[[nodiscard]] std::string create_staging_sql(const HistoryTable& table);
+/// Name of the table that takes the copy of a table which has history already. Another pipeline's
+/// differs, for the tables of a cloned source have the same OIDs.
+[[nodiscard]] std::string staging_name(const HistoryTable& table, const std::string& pipeline);
+[[nodiscard]] std::string create_staging_sql(const HistoryTable& table, const std::string& staging);
 
 /// Rows of the staging table that the stream has not met become history.
-[[nodiscard]] std::string merge_sql(const HistoryTable& table);
-/// Makes pg_temp.resolvable (row_key, name): values that the copy knows, for the version that is
-/// open at the seam waits for them too. Parameter: the pipeline.
+[[nodiscard]] std::string merge_sql(const HistoryTable& table, const std::string& staging);
+/// Makes pg_temp.resolvable (row_key, name, ended_lsn, ended_seq): values that the copy knows, for
+/// the version that is open at the seam waits for them too, and the key's last tombstone before it.
 [[nodiscard]] std::string
 find_resolvable_sql(const HistoryTable& table, const std::string& pipeline);
-/// Gives column `column` of versions that wait for it what the copy says. Parameter: the pipeline.
-[[nodiscard]] std::string fill_pending_sql(const HistoryTable& table, std::size_t column);
+/// Gives column `column` of versions that wait for it what the copy says, if they are of the row
+/// that is open. Parameter: the pipeline.
+[[nodiscard]] std::string
+fill_pending_sql(const HistoryTable& table, const std::string& staging, std::size_t column);
 /// Takes columns off the lists of those that just got them. Parameter: the pipeline.
 [[nodiscard]] std::string settle_pending_sql(const HistoryTable& table);
 /// Removes what an interrupted copy left.

@@ -1,5 +1,6 @@
 #include "initial_copy/snapshot_copy.hpp"
 
+#include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "initial_copy/compare_sql.hpp"
 #include "pq/quoting.hpp"
@@ -36,6 +37,9 @@ namespace {
 /// PostgreSQL's default; a server built otherwise only gets other chunk sizes.
 constexpr std::uint64_t block_bytes = 8192;
 constexpr std::chrono::seconds report_interval{3};
+/// A copy that was overtaken looks after each chunk. What takes longer is frozen, and the operator
+/// should hear of it.
+constexpr std::chrono::seconds predecessor_timeout{5};
 
 }  // namespace
 
@@ -49,15 +53,31 @@ pgoutput::Lsn SnapshotCopy::prepare(const std::vector<PendingTable>& tables) {
     return source_.stamp.seam;
 }
 
+/// Begins a transaction that may write `table`; see SnapshotCopy for why in this order.
+void SnapshotCopy::begin(pq::Connection& target, const HistoryTable& table) {
+    target.exec("BEGIN; LOCK TABLE " + qualified_name(table) + " IN ROW EXCLUSIVE MODE");
+    using history_writer::pg::holds_pipeline_lock;
+    if (holds_pipeline_lock(target, options_.pipeline, options_.writer_pid)) return;
+    throw pq::Error{
+        {"08003",
+         "lock of pipeline \"" + options_.pipeline + "\" was lost during the copy",
+         "The connection that held it has ended.",
+         "The tables that are not finished are copied again by whoever holds it next.",
+         "",
+         false}};
+}
+
 void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection& target) {
     for (const auto& pending : tables) {
         auto job = std::make_unique<Job>();
         job->pending = pending;
         const auto name = qualified_name(*pending.table);
+        begin(target, *pending.table);
         job->staged = pending.compare_as != CompareAs::nothing ||
                       target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
-        job->into = job->staged ? staging_name(*pending.table) : name;
-        if (job->staged) target.exec(create_staging_sql(*pending.table));
+        job->into = job->staged ? staging_name(*pending.table, options_.pipeline) : name;
+        if (job->staged) target.exec(create_staging_sql(*pending.table, job->into));
+        target.exec("COMMIT");
 
         const auto pages = pending.source.pages;
         const auto step = std::max<std::uint64_t>(1, options_.chunk_bytes / block_bytes);
@@ -185,6 +205,7 @@ void SnapshotCopy::work(pq::Connection& source) {
 
 void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk) {
     const auto& table = *chunk.job->pending.table;
+    begin(target, table);
     target.begin_copy_in(copy_in_sql(table, chunk.job->into));
     source.copy_out(
         copy_out_sql(chunk.job->pending.source, table, source_.stamp, chunk.range),
@@ -195,6 +216,7 @@ void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Ch
         }
     );
     chunk.job->rows += target.end_copy_in();
+    target.exec("COMMIT");
     rows_.fetch_sub(1, std::memory_order_relaxed);  // The end marker came as a row of its own.
 }
 
@@ -202,7 +224,7 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     const auto& table = *job.pending.table;
     const pq::Param pipeline = pq::Param::text(options_.pipeline);
     target.exec("ANALYZE " + job.into);
-    target.exec(merge_sql(table));
+    target.exec(merge_sql(table, job.into));
     if (!table.keyed) return;
     target.exec("ANALYZE pgchronicle.pending_value");
     target.exec(find_resolvable_sql(table, options_.pipeline));
@@ -210,7 +232,7 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
     for (int row = 0; row < names.rows(); ++row) {
         for (std::size_t i = 0; i < table.columns.size(); ++i) {
             if (table.columns[i].name != names.text(row, 0)) continue;
-            target.exec(fill_pending_sql(table, i), {&pipeline, 1});
+            target.exec(fill_pending_sql(table, job.into, i), {&pipeline, 1});
         }
     }
     target.exec(settle_pending_sql(table), {&pipeline, 1});
@@ -252,7 +274,7 @@ void SnapshotCopy::compare(pq::Connection& target, const Job& job) {
 
 void SnapshotCopy::finish(pq::Connection& target, Job& job) {
     const auto& table = *job.pending.table;
-    target.exec("BEGIN");
+    begin(target, table);
     target.exec("SET LOCAL synchronous_commit = on");
     target.exec(create_index_sql(table));
     if (job.pending.compare_as != CompareAs::nothing) {
@@ -279,8 +301,9 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
         " GREATEST(last_commit_time, $2::timestamptz) WHERE pipeline = $1",
         {options_.pipeline, source_.stamp.time}
     );
-    target.exec("COMMIT");
+    // In here, for after the commit it could be a successor's.
     if (job.staged) target.exec("DROP TABLE " + job.into);
+    target.exec("COMMIT");
     target.exec("ANALYZE " + qualified_name(table));
     log_.info(
         "copy_table_done",
@@ -290,14 +313,75 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
     );
 }
 
-void discard_partial(pq::Connection& target, const HistoryTable& table) {
-    const auto found = target.exec(other_rows_sql(table));
-    if (!found.boolean(0, 0)) return;
-    if (found.boolean(0, 1)) {
-        target.exec(remove_partial_copy_sql(table));
-    } else {
-        target.exec("TRUNCATE " + qualified_name(table));
+namespace {
+
+/// Begins a transaction that no writer of `table` runs beside. Who wrote when we took the
+/// pipeline's lock was our predecessor, and has lost the right to begin anew.
+void begin_alone(pq::Connection& target, const HistoryTable& table) {
+    const auto name = qualified_name(table);
+    try {
+        target.exec(fmt::format(
+            "BEGIN; SET LOCAL lock_timeout = {};"
+            " LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL lock_timeout = 0",
+            std::chrono::milliseconds{predecessor_timeout}.count(),
+            name
+        ));
+    } catch (const pq::Error& error) {
+        constexpr const char* lock_not_available = "55P03";
+        if (error.sqlstate() != lock_not_available) throw;
+        target.exec("ROLLBACK");
+        const auto writers = target.exec(
+            "SELECT DISTINCT pg_catalog.format('process %s (\"%s\")', l.pid, a.application_name)"
+            " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
+            " WHERE l.relation = $1::pg_catalog.regclass AND l.granted"
+            " AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()",
+            {name}
+        );
+        std::string list;
+        for (int i = 0; i < writers.rows(); ++i) list += (i == 0 ? "" : ", ") + writers.str(i, 0);
+        throw pq::Error{
+            {lock_not_available,
+             "history of table \"" + table.source_schema + "." + table.source_table +
+                 "\" is still being written by somebody else",
+             "By " + (list.empty() ? "a process that has just gone" : list) + ".",
+             "It may be a copy that was interrupted; it is tried again.",
+             "",
+             false}};
     }
+}
+
+bool is_copied(pq::Connection& target, const HistoryTable& table) {
+    const auto state = target.exec(
+        "SELECT state = 'copied' FROM pgchronicle.table_state"
+        " WHERE target_schema = $1 AND target_table = $2",
+        {table.target_schema, table.target_table}
+    );
+    return state.rows() != 0 && state.boolean(0, 0);
+}
+
+}  // namespace
+
+void discard_partial(pq::Connection& target, const HistoryTable& table) {
+    begin_alone(target, table);
+    if (is_copied(target, table)) {
+        target.exec("ROLLBACK");
+        throw pq::Error{
+            {"40001",
+             "table \"" + table.source_schema + "." + table.source_table +
+                 "\" was copied by another process meanwhile",
+             "",
+             "",
+             "",
+             false}};
+    }
+    const auto found = target.exec(other_rows_sql(table));
+    if (found.boolean(0, 0)) {
+        target.exec(
+            found.boolean(0, 1) ? remove_partial_copy_sql(table)
+                                : "TRUNCATE " + qualified_name(table)
+        );
+    }
+    target.exec("COMMIT");
 }
 
 }  // namespace pgchronicle::initial_copy

@@ -22,6 +22,8 @@ struct CopyOptions {
     SnapshotOptions snapshot;
     pq::ConnectOptions target;
     std::string pipeline;
+    /// Server process of the connection that holds the pipeline's lock.
+    std::int64_t writer_pid{0};
     std::uint64_t chunk_bytes{256U << 20U};
 };
 
@@ -30,7 +32,11 @@ struct CopyOptions {
 /// `prepare` takes the snapshot and says where it stands. Then the stream must be applied up to the
 /// seam, and not further, before `run` copies. Each table's end is durable on its own; a copy that
 /// is interrupted leaves rows that `discard_partial` removes before the next one.
-/// Errors: pq::Error from either side.
+///
+/// The pipeline's lock is held by another connection, which may end without our noticing. So every
+/// transaction that writes locks the history table first and then looks who holds the pipeline: a
+/// successor's `discard_partial` waits for those that saw us hold it, and later ones do not.
+/// Errors: pq::Error from either side; 08003 when the pipeline's lock is lost: reconnect.
 class SnapshotCopy {
 public:
     SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_token stop);
@@ -48,6 +54,7 @@ private:
     struct Job;
     struct Chunk;
 
+    void begin(pq::Connection& target, const HistoryTable& table);
     void plan(const std::vector<PendingTable>& tables, pq::Connection& target);
     void work(pq::Connection& source);
     void copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk);
@@ -72,7 +79,10 @@ private:
     bool bar_{false};
 };
 
-/// Removes what an interrupted copy left in `table`. Call before anything is streamed into it.
+/// Removes what an interrupted copy left in `table`. Call before anything is streamed into it, on
+/// the connection that holds the pipeline's lock. Waits a bounded time for transactions of a copy
+/// that has lost that lock. Errors: pq::Error; 55P03 with their process named when it takes longer;
+/// 40001 when that copy has finished the table after all: look again.
 void discard_partial(pq::Connection& target, const HistoryTable& table);
 
 }  // namespace pgchronicle::initial_copy

@@ -14,18 +14,24 @@ std::string lock_key(const std::string& pipeline) {
     return "pgchronicle/" + pipeline;
 }
 
+/// Rows of pg_locks `l` that are the granted lock on key $1.
+constexpr const char* held_lock =
+    "pg_locks l, (SELECT hashtextextended($1, 0) AS key) k"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND l.classid::bigint = (k.key >> 32) & 4294967295"
+    " AND l.objid::bigint = k.key & 4294967295";
+
 }  // namespace
 
 std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline) {
     const auto found = target.exec(
-        "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'local'),"
-        " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
-        " FROM pg_locks l JOIN pg_stat_activity a USING (pid),"
-        " (SELECT hashtextextended($1, 0) AS key) k"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND l.classid::bigint = (k.key >> 32) & 4294967295"
-        " AND l.objid::bigint = k.key & 4294967295",
+        fmt::format(
+            "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'local'),"
+            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+            " FROM pg_stat_activity a WHERE a.pid = (SELECT l.pid FROM {})",
+            held_lock
+        ),
         {lock_key(pipeline)}
     );
     if (found.rows() == 0) return "a process that has just gone";
@@ -54,6 +60,16 @@ void ensure_metadata(pq::Connection& target) {
 bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline) {
     return target.exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)})
         .boolean(0, 0);
+}
+
+bool holds_pipeline_lock(
+    pq::Connection& target,
+    const std::string& pipeline,
+    std::int64_t backend_pid
+) {
+    const auto found =
+        target.exec(fmt::format("SELECT l.pid FROM {}", held_lock), {lock_key(pipeline)});
+    return found.rows() == 1 && found.int64(0, 0) == backend_pid;
 }
 
 }  // namespace pgchronicle::history_writer::pg

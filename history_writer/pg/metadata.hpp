@@ -2,6 +2,7 @@
 
 #include "pq/connection.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace pgchronicle::history_writer::pg {
@@ -15,6 +16,10 @@ void ensure_metadata(pq::Connection& target);
 
 /// Takes the pipeline's lock if it is free. The lock lives as long as the connection.
 [[nodiscard]] bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline);
+
+/// Whether server process `backend_pid` holds it now. Asked on any connection to the target.
+[[nodiscard]] bool
+holds_pipeline_lock(pq::Connection& target, const std::string& pipeline, std::int64_t backend_pid);
 
 /// Who holds it: `process 4711 ("pgchronicle finance host 812") from ..., connected since ...`.
 [[nodiscard]] std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline);

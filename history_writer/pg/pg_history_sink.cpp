@@ -1,6 +1,7 @@
 #include "history_writer/pg/pg_history_sink.hpp"
 
 #include "failpoint/failpoint.hpp"
+#include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/push.hpp"
 
@@ -61,10 +62,21 @@ TableWriter& PgHistorySink::writer_of(const std::shared_ptr<const HistoryTable>&
     return *writer;
 }
 
+void PgHistorySink::ensure_index(const TableChanges& changes) {
+    // Before its copy a table may have no index yet, and does without while only new rows come.
+    // Every close or fill, however, looks up the newest version of its key.
+    if (!changes.table->below_seam || (changes.closes.empty() && changes.fills.empty())) return;
+    if (!indexed_.insert(changes.table).second) return;
+    target_.exec(create_index_sql(*changes.table));
+}
+
 void PgHistorySink::begin(const ChangeBatch& batch) {
     // Statements are prepared outside of the transaction, which the pipeline then opens.
     for (const auto& stretch : batch.stretches) {
-        for (const auto& table : stretch.tables) writer_of(table->table);
+        for (const auto& table : stretch.tables) {
+            writer_of(table->table);
+            ensure_index(*table);
+        }
         for (const auto& truncate : stretch.truncates) writer_of(truncate.table);
     }
     if (in_transaction_) return;

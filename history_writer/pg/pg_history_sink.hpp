@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace pgchronicle::history_writer::pg {
@@ -42,6 +43,7 @@ private:
     };
 
     TableWriter& writer_of(const std::shared_ptr<const HistoryTable>& table);
+    void ensure_index(const TableChanges& changes);
     void begin(const ChangeBatch& batch);
     void write_stretch(const ChangeBatch& batch, Stretch& stretch);
     void commit(const ChangeBatch& batch);
@@ -57,6 +59,7 @@ private:
     std::deque<Unflushed> unflushed_;
     std::map<std::shared_ptr<const HistoryTable>, std::unique_ptr<TableWriter>> writers_;
     std::size_t writers_made_{0};
+    std::set<std::shared_ptr<const HistoryTable>> indexed_;  ///< Those below their seam.
 };
 
 }  // namespace pgchronicle::history_writer::pg

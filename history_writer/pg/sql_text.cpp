@@ -93,14 +93,22 @@ std::string unnest(const std::vector<std::string>& key_types, bool with_ends) {
     return fmt::format("unnest({}) AS k({})", arguments, names);
 }
 
-std::string row_of(const HistoryTable& table, const std::string& prefix) {
-    return "ROW(" + source_columns(table, prefix) + ")";
-}
-
 }  // namespace
 
 std::string qualified_name(const HistoryTable& table) {
     return pq::quote_qualified(table.target_schema, table.target_table);
+}
+
+std::string row_of(const HistoryTable& table, const std::string& prefix) {
+    return "ROW(" + source_columns(table, prefix) + ")";
+}
+
+std::string key_text(const HistoryTable& table, const std::string& prefix) {
+    std::string list;
+    for (std::size_t i = 0; i < table.key.size(); ++i) {
+        list += fmt::format("{}{}{}::text", i == 0 ? "" : ", ", prefix, key_column(table, i));
+    }
+    return "ARRAY[" + list + "]";
 }
 
 std::string create_table_sql(const HistoryTable& table) {
@@ -341,11 +349,9 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
 
 std::string pending_sql(const HistoryTable& table, const std::string& stage) {
     const Names n{table.names};
-    std::string key;
     std::string base_key;
     std::string names;
     for (std::size_t i = 0; i < table.key.size(); ++i) {
-        key += fmt::format("{}s.{}::text", i == 0 ? "" : ", ", key_column(table, i));
         base_key += fmt::format("{}s.stage_base_{}::text", i == 0 ? "" : ", ", i);
     }
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -355,8 +361,7 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
     // A column stays unknown where the base does not exist, or is itself still waiting for it.
     return fmt::format(
         "INSERT INTO pgchronicle.pending_value"
-        " SELECT $1, {schema}, {table}, ARRAY[{key}], s.{lsn}, s.{seq}, array_agg(c.name ORDER BY "
-        "c.i)"
+        " SELECT $1, {schema}, {table}, {key}, s.{lsn}, s.{seq}, array_agg(c.name ORDER BY c.i)"
         " FROM {stage} s CROSS JOIN (VALUES {names}) AS c(i, name)"
         " LEFT JOIN LATERAL ({base}) b ON true"
         " WHERE pg_catalog.get_bit(s.stage_unknown, c.i) = 1 AND (b.{lsn} IS NULL OR EXISTS"
@@ -364,10 +369,10 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
         " AND p.target_schema = {schema} AND p.target_table = {table}"
         " AND p.row_key = ARRAY[{base_key}] AND p.lsn_from = b.{lsn} AND p.change_seq = b.{seq}"
         " AND c.name = ANY (p.columns)))"
-        " GROUP BY ARRAY[{key}], s.{lsn}, s.{seq}",
+        " GROUP BY {key}, s.{lsn}, s.{seq}",
         fmt::arg("schema", quote_literal(table.target_schema)),
         fmt::arg("table", quote_literal(table.target_table)),
-        fmt::arg("key", key),
+        fmt::arg("key", key_text(table, "s.")),
         fmt::arg("base_key", base_key),
         fmt::arg("lsn", n.lsn_from),
         fmt::arg("seq", n.change_seq),

@@ -22,6 +22,10 @@ namespace pgchronicle::history_writer::pg {
 
 /// Columns as COPY and INSERT list them: the source's, then ours.
 [[nodiscard]] std::string column_list(const HistoryTable& table);
+/// ROW(...) of the source's columns, each after `prefix`.
+[[nodiscard]] std::string row_of(const HistoryTable& table, const std::string& prefix);
+/// The row key as pgchronicle.pending_value holds it.
+[[nodiscard]] std::string key_text(const HistoryTable& table, const std::string& prefix);
 [[nodiscard]] std::string copy_sql(const HistoryTable& table, WireForm form);
 
 /// Closes versions given by arrays: one per key column, then valid_to, lsn_to. Each close is one

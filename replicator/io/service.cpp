@@ -305,6 +305,7 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     options.snapshot.commit_times = commit_times;
     options.target = target_options();
     options.pipeline = settings_.pipeline;
+    options.writer_pid = target.exec("SELECT pg_catalog.pg_backend_pid()").int64(0, 0);
     options.chunk_bytes = settings_.copy.chunk_bytes;
     initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
     const auto pending = tables.pending();
