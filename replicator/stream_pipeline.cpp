@@ -73,7 +73,6 @@ StreamPipeline::Outcome StreamPipeline::apply(std::span<const std::byte> message
 }
 
 StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
-    ++changes_;
     if (skipping_) return Progress{Done{}};
     const auto& table = table_of(row.relation->id);
     if (table == nullptr) return Progress{Done{}};
@@ -100,7 +99,6 @@ StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
 }
 
 void StreamPipeline::on_truncate(const TablesTruncated& truncated) {
-    ++changes_;
     for (std::uint32_t i = 0; i < truncated.truncate.relation_count; ++i) {
         const auto& table = table_of(truncated.truncate.relation(i));
         if (table != nullptr) builder_.truncate(table, truncated.change_seq);

@@ -59,8 +59,6 @@ public:
     [[nodiscard]] history_writer::BatchBuilder& builder() { return builder_; }
     [[nodiscard]] const history_writer::BatchBuilder& builder() const { return builder_; }
     [[nodiscard]] std::optional<pgoutput::PgTimestamp> last_recorded_time() const { return clamp_; }
-    /// Source row changes seen, excluded ones included.
-    [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
 private:
     Outcome on_row(const pgoutput::RowChanged& row);
@@ -72,7 +70,6 @@ private:
     std::optional<pgoutput::PgTimestamp> clamp_;
     pgoutput::Lsn end_lsn_;
     bool skipping_{false};
-    std::uint64_t changes_{0};
     struct IdHash {
         std::size_t operator()(pgoutput::RelationId id) const {
             return static_cast<std::size_t>(id);

@@ -90,7 +90,6 @@ TEST_CASE("rows of an excluded table are counted and not kept", "[replicator]") 
     fed.apply(insert(orders, "1"));
     fed.commit(100, 5);
     const auto batch = fed.pipeline.builder().take(false);
-    REQUIRE(fed.pipeline.changes() == 2);
     REQUIRE(batch.rows == 1);
     REQUIRE(batch.stretches.at(0).tables.at(0)->versions.at(0).change_seq == 2);
 }
