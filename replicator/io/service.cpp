@@ -15,6 +15,7 @@
 #include <random>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace pgchronicle::replicator::io {
 
@@ -66,8 +67,8 @@ Service::Service(const config::Settings& settings, RunOptions options, Life& lif
       log_{log},
       backoff_{{settings.retry.delay_min, settings.retry.delay_max}} {}
 
-pq::ConnectOptions Service::source_options() const {
-    const auto& connection = settings_.source.connection;
+pq::ConnectOptions
+Service::connect_options(const config::Connection& connection, ServerSettings settings) const {
     return {
         connection.dsn,
         connection.password.reveal(),
@@ -75,30 +76,24 @@ pq::ConnectOptions Service::source_options() const {
         false,
         connection.connect_timeout,
         connection.tcp_user_timeout,
-        {{"statement_timeout", "0"},
-         {"idle_in_transaction_session_timeout", "0"},
-         {"xmloption", "content"}}};
+        std::move(settings)};
+}
+
+pq::ConnectOptions Service::source_options() const {
+    return connect_options(settings_.source.connection, {{"xmloption", "content"}});
 }
 
 pq::ConnectOptions Service::target_options() const {
-    const auto& connection = settings_.target.connection;
-    return {
-        connection.dsn,
-        connection.password.reveal(),
-        process_name(settings_.pipeline),
-        false,
-        connection.connect_timeout,
-        connection.tcp_user_timeout,
+    return connect_options(
+        settings_.target.connection,
         // Asynchronous commits: the flushed position is followed and waited for before anything is
         // acknowledged. The server looks after a client that died while it waits, so that the lock
         // does not outlive us for long.
         {{"synchronous_commit", "off"},
-         {"statement_timeout", "0"},
-         {"lock_timeout", "0"},
-         {"idle_in_transaction_session_timeout", "0"},
          {"client_connection_check_interval", "2s"},
          {"xmloption", "content"},
-         {"jit", "off"}}};
+         {"jit", "off"}}
+    );
 }
 
 pq::ConnectOptions Service::writer_options() const {

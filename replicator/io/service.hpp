@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace pgchronicle::replicator::io {
 
@@ -44,6 +46,9 @@ private:
     Turn
     stream(pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam);
     void copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times);
+    using ServerSettings = std::vector<std::pair<std::string, std::string>>;
+    [[nodiscard]] pq::ConnectOptions
+    connect_options(const config::Connection& connection, ServerSettings settings) const;
     [[nodiscard]] pq::ConnectOptions source_options() const;
     [[nodiscard]] pq::ConnectOptions target_options() const;
     [[nodiscard]] pq::ConnectOptions writer_options() const;
