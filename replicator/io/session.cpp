@@ -102,7 +102,6 @@ bool Session::may_read() const {
 void Session::read(TimePoint now) {
     drained_ = false;
     more_ = false;
-    const auto before = pipeline_.builder().rows();
     for (int i = 0; i < frames_per_turn; ++i) {
         if (replaying_) {
             if (!replay()) break;
@@ -122,8 +121,7 @@ void Session::read(TimePoint now) {
     if (stream_.ended()) {
         throw pq::Error{{"57P01", "source is shutting down", "", "", "", true}};
     }
-    const auto after = pipeline_.builder().rows();
-    if (after > before) policy_.on_rows(after - before, now);
+    policy_.on_rows(pipeline_.builder().rows(), now);
 }
 
 void Session::on_frame(std::span<const std::byte> bytes) {
@@ -280,6 +278,8 @@ void Session::start_job(std::function<void()> job, std::function<void()> then) {
 }
 
 void Session::hand_over(bool continues) {
+    const auto now = Clock::now();
+    policy_.on_rows(pipeline_.builder().rows(), now);
     written_ = std::make_shared<ChangeBatch>(pipeline_.builder().take(continues));
     written_->last_commit_end = continues ? Lsn{} : built_end_;
     written_->position = std::max(handed_over_, continues ? Lsn{} : idle_position_);
@@ -287,7 +287,7 @@ void Session::hand_over(bool continues) {
     if (!continues) handed_over_ = written_->position;
     open_in_target_ = continues;
     policy_.on_handed_over();
-    last_checkpoint_ = Clock::now();
+    last_checkpoint_ = now;
     auto stored = std::make_shared<history_writer::Stored>();
     start_job(
         [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
