@@ -152,6 +152,12 @@ void Session::on_message(std::span<const std::byte> payload) {
         return pgoutput::decode(payload, pgoutput::StreamContext::outside_stream);
     };
     if (tag == 'B') {
+        if (in_transaction_) {
+            // The buffer would forget what has come of the first one.
+            throw NeedsOperator{
+                "replication stream is out of order",
+                "A transaction begins inside of another one, which has not ended."};
+        }
         const auto message = decoded_here();
         const auto* begin = message.ok() ? std::get_if<pgoutput::Begin>(&*message) : nullptr;
         if (begin != nullptr && options_.until && begin->final_lsn >= *options_.until) {

@@ -12,6 +12,7 @@ import pytest
 
 from support.lsn import parse_lsn
 from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
+from support.stream_proxy import StreamProxy, pgoutput_tag
 from support.waiting import stays_true, wait_until
 
 MIB = 1 << 20
@@ -68,3 +69,32 @@ def test_the_tail_of_a_burst_is_stored_though_nothing_follows(scene):
     service.wait_for(lambda: ids(scene) == list(range(25)), 10, "the whole burst")
     service.wait_for(lambda: parse_lsn(scene.confirmed()) >= end, 10, "its acknowledgement")
     assert service.stop() == EXIT_DONE
+
+
+# -- streams that say what no server should ------------------------------------------------------
+
+@pytest.fixture
+def proxy(scene):
+    with StreamProxy(scene.source_cluster.port) as between:
+        dsn = scene.pipeline.config["source"]["dsn"]
+        scene.configure(source={"dsn": between.dsn_through(dsn)})
+        yield between
+
+
+def test_a_transaction_that_begins_inside_another_stops(scene, proxy):
+    service = begin(scene)
+    scene.source.execute("insert into operations.t values (0, 'described')")
+    scene.catch_up(service)
+    seen = {"begin": b"", "rows": 0}
+
+    def begin_again(tag, payload, passed):
+        kind = pgoutput_tag(tag, payload)
+        if kind == b"B":
+            seen["begin"] = passed
+        seen["rows"] += kind == b"I"
+        return seen["begin"] + passed if kind == b"I" and seen["rows"] == 2 else passed
+    proxy.rewrite = begin_again
+    scene.source.execute("insert into operations.t values (1, 'lost'), (2, 'kept')")
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert ids(scene) == [0]
+    assert "replication stream is out of order" in service.log_text()
