@@ -53,6 +53,8 @@ private:
     [[nodiscard]] pq::ConnectOptions target_options() const;
     [[nodiscard]] pq::ConnectOptions writer_options() const;
     [[nodiscard]] bool may_pass(const pq::Error& error);
+    /// Asks the catalog what an error of the stream means.
+    std::optional<ExitCode> after_refusal(const StreamError& error);
     std::optional<ExitCode> retry(const pq::Error& error);
     void report(const std::string& primary, const std::string& detail, const std::string& hint);
 

@@ -32,6 +32,26 @@ constexpr auto recheck_interval = 20s;
 /// How often a server that is silent is asked to say where it is, while we wait for a position.
 constexpr auto ask_interval = 250ms;
 
+/// PostgreSQL 18 passes over changes whose publication it cannot load and says only this; earlier
+/// versions fail with undefined_object. The text is translated, severity and SQLSTATE are not.
+pq::Connection watched(pq::Connection source, std::optional<std::string>& skipped) {
+    constexpr std::string_view not_in_prerequisite_state = "55000";
+    source.on_notice([&skipped](auto severity, auto sqlstate, std::string_view message) {
+        if (severity == "WARNING" && sqlstate == not_in_prerequisite_state) skipped = message;
+    });
+    return source;
+}
+
+/// What `call` gives, with errors marked as the stream's.
+template <typename Call>
+auto of_stream(Call call) {
+    try {
+        return call();
+    } catch (const pq::Error& error) {
+        throw StreamError{error};
+    }
+}
+
 }  // namespace
 
 Session::Session(
@@ -43,7 +63,12 @@ Session::Session(
     : options_{std::move(options)},
       parts_{std::move(parts)},
       timer_{context_},
-      stream_{context_.get_executor(), std::move(source), options_.start_command},
+      stream_(of_stream([&] {
+          return ReplicationStream{
+              context_.get_executor(),
+              watched(std::move(source), skipped_),
+              options_.start_command};
+      })),
       pipeline_{options_.form, checkpoint.position, checkpoint.last_commit_time},
       policy_{options_.limits},
       acks_{checkpoint.position},
@@ -109,7 +134,7 @@ void Session::read(TimePoint now) {
         }
         if (policy_.full(batch_state()) && writer_idle()) hand_over(false);
         if (!may_read()) break;
-        const auto frame = stream_.next();
+        const auto frame = next_frame();
         if (frame.empty()) {
             drained_ = true;
             break;
@@ -119,9 +144,19 @@ void Session::read(TimePoint now) {
         more_ = i + 1 == frames_per_turn;
     }
     if (stream_.ended()) {
-        throw pq::Error{{"57P01", "source is shutting down", "", "", "", true}};
+        throw StreamError{pq::Error{{"57P01", "source is shutting down", "", "", "", true}}};
     }
     policy_.on_rows(pipeline_.builder().rows(), now);
+}
+
+std::span<const std::byte> Session::next_frame() {
+    const auto frame = of_stream([&] { return stream_.next(); });
+    // libpq meets a notice on its way to the next frame: this one came after it, and says how far
+    // the source has come, which is past what it left out.
+    constexpr const char* undefined_object = "42704";
+    if (skipped_)
+        throw StreamError{pq::Error{{.sqlstate = undefined_object, .primary = *skipped_}}};
+    return frame;
 }
 
 void Session::on_frame(std::span<const std::byte> bytes) {
@@ -365,7 +400,7 @@ void Session::send_status_if_due(TimePoint now) {
 }
 
 void Session::send_status(TimePoint now, bool ask) {
-    stream_.send({acks_.received(), acks_.flushed(), acks_.flushed(), {}, ask});
+    of_stream([&] { stream_.send({acks_.received(), acks_.flushed(), acks_.flushed(), {}, ask}); });
     const bool moved = acks_.flushed() > told_;
     told_ = acks_.flushed();
     last_status_ = now;
@@ -380,7 +415,8 @@ void Session::check_alive(TimePoint now) {
         return;  // We are not reading, so silence means nothing.
     }
     if (now - last_received_ < options_.receive_timeout) return;
-    throw pq::Error{{"08006", "source has been silent for too long", "", "", "", true}};
+    throw StreamError{
+        pq::Error{{"08006", "source has been silent for too long", "", "", "", true}}};
 }
 
 void Session::finish_if_done(TimePoint now) {

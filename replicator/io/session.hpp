@@ -53,6 +53,13 @@ public:
     virtual void recheck() = 0;
 };
 
+/// What the source says of the stream: it refuses to start it, ends it with an error, or is gone.
+/// Told apart from errors of target and catalog, which may carry the same SQLSTATE.
+class StreamError : public pq::Error {
+public:
+    explicit StreamError(const pq::Error& error) : pq::Error{error} {}
+};
+
 /// How a session ended without an error.
 enum class SessionEnd { stopped, until_reached, copy_due };
 
@@ -60,8 +67,8 @@ enum class SessionEnd { stopped, until_reached, copy_due };
 /// stream, the pure pipeline and the writer's thread; everything but writes happens on the thread
 /// that calls `run`.
 ///
-/// Errors: pq::Error from either side, NeedsOperator, what the sink throws. Whatever happens,
-/// nothing was acknowledged that is not in the checkpoint and on the target's disk.
+/// Errors: StreamError, pq::Error of anything else, NeedsOperator, what the sink throws. Whatever
+/// happens, nothing was acknowledged that is not in the checkpoint and on the target's disk.
 class Session {
 public:
     struct Parts {
@@ -87,6 +94,7 @@ private:
 
     void step();
     void read(TimePoint now);
+    [[nodiscard]] std::span<const std::byte> next_frame();
     void on_frame(std::span<const std::byte> bytes);
     void on_message(std::span<const std::byte> payload);
     void on_keepalive(const pgoutput::Keepalive& keepalive);
@@ -117,6 +125,7 @@ private:
     Parts parts_;
     boost::asio::io_context context_;
     boost::asio::steady_timer timer_;
+    std::optional<std::string> skipped_;  ///< The source's words: it passes over a publication.
     ReplicationStream stream_;
     StreamPipeline pipeline_;
     BatchPolicy policy_;

@@ -12,7 +12,7 @@ import pytest
 
 from support.lsn import parse_lsn
 from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
-from support.stream_proxy import StreamProxy, pgoutput_tag
+from support.stream_proxy import StreamProxy, error, keepalive, pgoutput_tag, warning
 from support.waiting import stays_true, wait_until
 
 MIB = 1 << 20
@@ -98,3 +98,70 @@ def test_a_transaction_that_begins_inside_another_stops(scene, proxy):
     assert service.wait(20) == EXIT_OPERATOR, service.tail()
     assert ids(scene) == [0]
     assert "replication stream is out of order" in service.log_text()
+
+
+@pytest.mark.parametrize("text", ['skipped loading publication "cdc_publication"',
+                                  'Laden der Publikation »cdc_publication« übersprungen'])
+def test_nothing_after_the_warning_about_a_skipped_publication_is_believed(scene, proxy, text):
+    service = begin(scene, acknowledge={"interval": "10ms"})
+    beyond = parse_lsn(scene.source.lsn()) + 16 * MIB
+    # Both are read in one turn: the position lies behind changes that were left out.
+    proxy.say(warning("55000", text) + keepalive(beyond))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert scene.position() < beyond
+    assert text in service.log_text() and "repair skip" in service.log_text()
+
+
+def test_another_warning_is_only_a_warning(scene, proxy):
+    service = begin(scene)
+    proxy.say(warning("01000", "skipped loading publication"))
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+
+
+# -- errors with a code that means something else elsewhere --------------------------------------
+
+def fail_writes(scene, sqlstate):
+    """Every statement that inserts into the history fails so."""
+    scene.target.execute(
+        "create function analytics.fail() returns trigger language plpgsql as $$ begin "
+        f"raise exception 'made to fail' using errcode = '{sqlstate}'; end $$;"
+        "create trigger fail before insert on analytics.t_history "
+        "for each statement execute function analytics.fail()")
+
+
+@pytest.mark.parametrize("sqlstate, never_said", [("42704", "repair skip"), ("55000", "is lost")])
+def test_an_error_of_the_target_says_nothing_of_the_slot(scene, sqlstate, never_said):
+    service = begin(scene)
+    fail_writes(scene, sqlstate)
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    said = service.log_text().partition("pgchronicle: error: ")[2]
+    assert said.startswith("made to fail\n")
+    assert never_said not in said
+
+
+def test_a_stream_in_the_wrong_state_is_not_taken_for_a_lost_slot(scene, proxy):
+    service = begin(scene)
+    proxy.say(error("55000", "this slot is being synchronized"))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert "pgchronicle: error: this slot is being synchronized" in service.log_text()
+    assert "is lost" not in service.log_text()
+
+
+def test_a_publication_that_is_unknown_to_old_changes_is_passed_by_repair_skip(scene, proxy):
+    service = begin(scene)
+    proxy.say(error("42704", 'publication "cdc_publication" does not exist'))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert "replication slot cannot be read" in service.log_text()
+    assert "repair skip" in service.log_text()
+
+
+def test_a_publication_that_is_gone_is_named_as_gone(scene):
+    service = begin(scene)
+    scene.source.execute("drop publication cdc_publication;"
+                         "insert into operations.t values (1, 'a')")
+    assert service.wait(30) == EXIT_OPERATOR, service.tail()
+    assert 'error: publication "cdc_publication"' in service.log_text()
+    assert "Create it again" in service.log_text()
