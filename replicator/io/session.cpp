@@ -230,14 +230,20 @@ void Session::on_message(std::span<const std::byte> payload) {
     buffer_.rewind();
     in_transaction_ = false;
     replaying_ = true;
+    replay_begun_ = false;
+    alone_ = policy_.full({.rows = transaction_rows_, .bytes = buffer_.bytes()});
 }
 
 bool Session::replay() {
     if (unplaced_ && !place(*unplaced_)) return false;
+    if (alone_ && !replay_begun_ && pipeline_.builder().rows() > 0) {
+        if (!writer_idle()) return false;
+        hand_over(false);
+    }
+    replay_begun_ = true;
     for (int i = 0; i < messages_per_turn; ++i) {
         if (policy_.overfull(batch_state())) {
-            if (!writer_idle()) return false;
-            if (stop_requested_) return false;
+            if (!writer_idle() || left_out()) return false;
             hand_over(true);
         }
         const auto message = buffer_.next();
@@ -419,6 +425,10 @@ void Session::check_alive(TimePoint now) {
         pq::Error{{"08006", "source has been silent for too long", "", "", "", true}}};
 }
 
+bool Session::left_out() const {
+    return replaying_ && stop_requested_ && alone_ && policy_.overfull(batch_state());
+}
+
 void Session::finish_if_done(TimePoint now) {
     if (stop_requested_ && !stop_at_) stop_at_ = now;
     if (stop_at_ && now - *stop_at_ >= stop_patience && !cut_off_) {
@@ -429,11 +439,12 @@ void Session::finish_if_done(TimePoint now) {
         return;
     }
     if (!ending() || !writer_idle() || unplaced_) return;
-    if (replaying_ && !(stop_requested_ && buffer_.spilled())) return;
-    const bool abandoned = replaying_ || open_in_target_;
-    const bool stored = stored_.flushed >= idle_position_ || abandoned;
-    const bool nothing_left = pipeline_.builder().rows() == 0 || abandoned;
-    if (!stored || !nothing_left) return;
+    const bool leaves_out = left_out();
+    if (replaying_ && !leaves_out) return;
+    if (pipeline_.builder().rows() > 0 && !leaves_out) return;
+    // While the target's transaction is open, it cannot be asked how far its disk has come.
+    const auto wanted = leaves_out ? stored_.committed : idle_position_;
+    if (stored_.flushed < wanted && !open_in_target_) return;
     send_status(now, false);
     end_ = reached_until_      ? SessionEnd::until_reached
            : leaving_for_copy_ ? SessionEnd::copy_due

@@ -111,6 +111,8 @@ private:
     void send_status(TimePoint now, bool ask);
     void note_stored(const history_writer::Stored& stored);
     void check_alive(TimePoint now);
+    /// We are to stop, and the transaction in hand is too large to be finished before.
+    [[nodiscard]] bool left_out() const;
     void finish_if_done(TimePoint now);
     void wait(TimePoint now);
     [[nodiscard]] bool ending() const {
@@ -136,6 +138,10 @@ private:
     bool in_transaction_{false};
     std::uint64_t transaction_rows_{0};
     bool replaying_{false};
+    bool replay_begun_{false};  ///< Some of it is in the batch.
+    /// It fills batches by itself, and so gets batches of its own: what is before it is stored
+    /// first, and at a stop it can be left to the next start.
+    bool alone_{false};
     Lsn replay_end_;
     std::optional<NeedsTable> unplaced_;
 

@@ -71,6 +71,58 @@ def test_the_tail_of_a_burst_is_stored_though_nothing_follows(scene):
     assert service.stop() == EXIT_DONE
 
 
+# -- stops ---------------------------------------------------------------------------------------
+
+LARGE = {
+    "in memory": ("insert into operations.t select g, 'v' from generate_series(10, 20000) g", {}),
+    "spilled": ("insert into operations.t select g, repeat(md5(g::text), 32) "
+                "from generate_series(10, 20000) g",
+                {"memory_limit": "32MiB", "batch": {"max_bytes": "1MiB"}}),
+}
+
+
+@pytest.mark.parametrize("where", LARGE)
+def test_a_stop_leaves_out_a_transaction_that_fills_batches_and_stores_what_is_before_it(scene,
+                                                                                        where):
+    statement, configuration = LARGE[where]
+    service = begin(scene, batch={"max_rows": 1000})
+    service.stop()
+    scene.configure(**configuration)
+    service = scene.start_streaming()
+    oracle = scene.oracle("t")
+    with locked_history(scene, service):
+        scene.source.execute("insert into operations.t values (2, 'whole')")
+        scene.source.execute(statement)
+        all_sent(scene)
+        service.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert service.wait(20) == EXIT_DONE, service.tail()
+    assert time.monotonic() - began < 5
+    assert ids(scene) == [1, 2]
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    scene.set_v(oracle, scene.spec("t")).assert_holds()
+
+
+def test_a_stop_finishes_a_transaction_that_shares_its_batch_with_others(scene):
+    service = begin(scene, KEYED + "; insert into operations.t "
+                    "select g, 'v' from generate_series(10, 900) g", batch={"max_rows": 1000})
+    oracle = scene.oracle("t")
+    with locked_history(scene, service):
+        scene.source.execute("insert into operations.t values (2, 'whole')")
+        # A changed key makes three rows: more than two batches, out of less than one of changes.
+        scene.source.execute("update operations.t set id = id + 10000 where id >= 10")
+        all_sent(scene)
+        service.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert service.wait(20) == EXIT_DONE, service.tail()
+    assert time.monotonic() - began < 5
+    assert scene.target.value("select count(*) from analytics.t_history "
+                              "where operation_type = 'REKEY'") == 891
+    scene.set_v(oracle, scene.spec("t")).assert_holds()
+
+
 # -- streams that say what no server should ------------------------------------------------------
 
 @pytest.fixture
