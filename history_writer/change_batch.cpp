@@ -1,7 +1,5 @@
 #include "history_writer/change_batch.hpp"
 
-#include <algorithm>
-
 namespace pgchronicle::history_writer {
 
 const char* name_of(Operation operation) {
@@ -49,15 +47,6 @@ std::size_t ChangeBatch::bytes() const {
         for (const auto& table : stretch.tables) total += table->bytes();
     }
     return total;
-}
-
-bool ChangeBatch::has_rows() const {
-    return std::any_of(stretches.begin(), stretches.end(), [](const Stretch& stretch) {
-        return !stretch.truncates.empty() ||
-               std::any_of(stretch.tables.begin(), stretch.tables.end(), [](const auto& table) {
-                   return !table->empty();
-               });
-    });
 }
 
 }  // namespace pgchronicle::history_writer

@@ -126,7 +126,6 @@ struct ChangeBatch {
     std::optional<pgoutput::PgTimestamp> last_recorded_time;
 
     [[nodiscard]] std::size_t bytes() const;
-    [[nodiscard]] bool has_rows() const;
 };
 
 }  // namespace pgchronicle::history_writer

@@ -88,9 +88,6 @@ public:
     /// Whether a transaction is open, so that the session must not end here.
     [[nodiscard]] bool in_transaction() const { return in_transaction_; }
 
-    /// End of the last commit of this session, or 0/0.
-    [[nodiscard]] Lsn last_end() const { return last_end_; }
-
     /// The relation in force, or null when none was sent; valid until described again.
     [[nodiscard]] const Relation* relation(RelationId id);
 
@@ -137,7 +134,7 @@ private:
     std::uint64_t change_count_{0};
 
     Lsn applied_end_;
-    Lsn last_end_;
+    Lsn last_end_;  ///< End of the last commit of this session, or 0/0.
     std::optional<SequenceError> rejected_;
 };
 

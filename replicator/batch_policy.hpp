@@ -21,10 +21,14 @@ class BatchPolicy {
 public:
     explicit BatchPolicy(BatchLimits limits) : limits_{limits} {}
 
-    /// Rows were added at `now`; the first ones since the last hand-over start the delay.
+    /// The batch holds `rows` rows at `now`; the first ones start the delay. To be told of whatever
+    /// is in the batch, not of what was added to it: a batch may be handed over in between.
     void on_rows(std::uint64_t rows, Clock::time_point now);
-    /// The batch was handed over.
-    void on_handed_over() { waiting_since_.reset(); }
+    /// The batch was handed over; the next one is empty.
+    void on_handed_over() {
+        waiting_since_.reset();
+        rows_seen_ = 0;
+    }
 
     struct State {
         std::uint64_t rows{0};
@@ -55,6 +59,7 @@ private:
 
     BatchLimits limits_;
     std::optional<Clock::time_point> waiting_since_;
+    std::uint64_t rows_seen_{0};  ///< Of this batch.
     Clock::time_point window_start_{};
     std::uint64_t window_rows_{0};
     double rows_per_second_{0};

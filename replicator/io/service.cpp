@@ -7,14 +7,15 @@
 #include "replicator/slot_commands.hpp"
 #include "replicator/startup_guard.hpp"
 #include "replicator/stream_error.hpp"
+#include "replicator/stream_refusal.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <random>
-#include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace pgchronicle::replicator::io {
 
@@ -66,8 +67,8 @@ Service::Service(const config::Settings& settings, RunOptions options, Life& lif
       log_{log},
       backoff_{{settings.retry.delay_min, settings.retry.delay_max}} {}
 
-pq::ConnectOptions Service::source_options() const {
-    const auto& connection = settings_.source.connection;
+pq::ConnectOptions
+Service::connect_options(const config::Connection& connection, ServerSettings settings) const {
     return {
         connection.dsn,
         connection.password.reveal(),
@@ -75,30 +76,24 @@ pq::ConnectOptions Service::source_options() const {
         false,
         connection.connect_timeout,
         connection.tcp_user_timeout,
-        {{"statement_timeout", "0"},
-         {"idle_in_transaction_session_timeout", "0"},
-         {"xmloption", "content"}}};
+        std::move(settings)};
+}
+
+pq::ConnectOptions Service::source_options() const {
+    return connect_options(settings_.source.connection, {{"xmloption", "content"}});
 }
 
 pq::ConnectOptions Service::target_options() const {
-    const auto& connection = settings_.target.connection;
-    return {
-        connection.dsn,
-        connection.password.reveal(),
-        process_name(settings_.pipeline),
-        false,
-        connection.connect_timeout,
-        connection.tcp_user_timeout,
+    return connect_options(
+        settings_.target.connection,
         // Asynchronous commits: the flushed position is followed and waited for before anything is
         // acknowledged. The server looks after a client that died while it waits, so that the lock
         // does not outlive us for long.
         {{"synchronous_commit", "off"},
-         {"statement_timeout", "0"},
-         {"lock_timeout", "0"},
-         {"idle_in_transaction_session_timeout", "0"},
          {"client_connection_check_interval", "2s"},
          {"xmloption", "content"},
-         {"jit", "off"}}};
+         {"jit", "off"}}
+    );
 }
 
 pq::ConnectOptions Service::writer_options() const {
@@ -142,6 +137,9 @@ ExitCode Service::run() {
         } catch (const pg::CheckpointMismatch& error) {
             report(error.what(), "Somebody else has moved it.", "Nothing was written.");
             return ExitCode::needs_operator;
+        } catch (const StreamError& error) {
+            if (life_.stop_token().stop_requested()) return ExitCode::done;
+            if (const auto code = after_refusal(error)) return *code;
         } catch (const pq::Error& error) {
             if (life_.stop_token().stop_requested()) return ExitCode::done;
             if (const auto code = retry(error)) return *code;
@@ -160,25 +158,28 @@ bool Service::may_pass(const pq::Error& error) {
     return passes || (error.connection_lost() && refusals_ < refusals_max);
 }
 
+std::optional<ExitCode> Service::after_refusal(const StreamError& error) {
+    const bool passes = error.sqlstate().empty() || error.disposition() != pq::Disposition::halt;
+    if (passes) return retry(error);
+    RefusalFacts facts;
+    facts.sqlstate = error.sqlstate();
+    facts.primary = error.primary();
+    facts.slot_name = settings_.source.slot;
+    facts.publication_names = settings_.source.publications;
+    try {
+        auto source = pq::Connection::open(source_options());
+        facts.slot = source_catalog::read_slot(source, facts.slot_name);
+        facts.publications = source_catalog::read_publications(source, facts.publication_names);
+    } catch (const pq::Error& unknown) {
+        return retry(unknown);
+    }
+    const auto refusal = explain_refusal(facts);
+    if (!refusal) return retry(error);
+    report(refusal->what(), refusal->detail(), refusal->hint());
+    return ExitCode::needs_operator;
+}
+
 std::optional<ExitCode> Service::retry(const pq::Error& error) {
-    constexpr const char* undefined_object = "42704";
-    constexpr const char* wrong_state = "55000";
-    if (error.sqlstate() == undefined_object) {
-        report(
-            "replication slot cannot be read: " + error.primary(),
-            "It holds changes that were decoded before the publication existed.",
-            "\"pgchronicle repair skip\" passes them and records the gap."
-        );
-        return ExitCode::needs_operator;
-    }
-    if (error.sqlstate() == wrong_state) {
-        report(
-            "replication slot \"" + settings_.source.slot + "\" is lost: " + error.primary(),
-            error.detail(),
-            "Changes since the checkpoint cannot be read any more."
-        );
-        return ExitCode::needs_operator;
-    }
     if (!may_pass(error)) {
         report(error.primary(), error.detail(), error.hint());
         return ExitCode::needs_operator;
@@ -338,11 +339,6 @@ Service::Turn Service::stream(
     auto options = source_options();
     options.replication = true;
     auto connection = pq::Connection::open(options);
-    auto withheld = std::make_shared<std::atomic<bool>>(false);
-    connection.on_notice([withheld](std::string_view, std::string_view, std::string_view message) {
-        // PostgreSQL 18 goes on without a publication that it cannot find, and says only this.
-        if (message.find("skipped loading publication") != std::string_view::npos) *withheld = true;
-    });
 
     SessionOptions session_options;
     session_options.start_command = start_replication(
@@ -368,18 +364,7 @@ Service::Turn Service::stream(
     session_options.transaction_memory_max = part;
 
     const Session::Parts parts{
-        sink,
-        tables,
-        log_,
-        [this, withheld] {
-            life_.beat(30s);
-            if (!*withheld) return;
-            throw NeedsOperator{
-                "source sends nothing: it skipped a publication that it could not load",
-                "A change was decoded before the publication existed, or it has been dropped.",
-                "\"pgchronicle repair skip\" passes such changes and records the gap."};
-        },
-        [&target] { target.interrupt(true); }};
+        sink, tables, log_, [this] { life_.beat(30s); }, [&target] { target.interrupt(true); }};
     Session session{std::move(connection), *checkpoint, session_options, parts};
     log_.info(
         "stream_started",

@@ -11,6 +11,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace pgchronicle::replicator::io {
 
@@ -45,10 +47,15 @@ private:
     Turn
     stream(pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam);
     void copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times);
+    using ServerSettings = std::vector<std::pair<std::string, std::string>>;
+    [[nodiscard]] pq::ConnectOptions
+    connect_options(const config::Connection& connection, ServerSettings settings) const;
     [[nodiscard]] pq::ConnectOptions source_options() const;
     [[nodiscard]] pq::ConnectOptions target_options() const;
     [[nodiscard]] pq::ConnectOptions writer_options() const;
     [[nodiscard]] bool may_pass(const pq::Error& error);
+    /// Asks the catalog what an error of the stream means.
+    std::optional<ExitCode> after_refusal(const StreamError& error);
     std::optional<ExitCode> retry(const pq::Error& error);
     void report(const std::string& primary, const std::string& detail, const std::string& hint);
 

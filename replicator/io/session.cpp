@@ -33,6 +33,26 @@ constexpr auto recheck_interval = 20s;
 /// How often a server that is silent is asked to say where it is, while we wait for a position.
 constexpr auto ask_interval = 250ms;
 
+/// PostgreSQL 18 passes over changes whose publication it cannot load and says only this; earlier
+/// versions fail with undefined_object. The text is translated, severity and SQLSTATE are not.
+pq::Connection watched(pq::Connection source, std::optional<std::string>& skipped) {
+    constexpr std::string_view not_in_prerequisite_state = "55000";
+    source.on_notice([&skipped](auto severity, auto sqlstate, std::string_view message) {
+        if (severity == "WARNING" && sqlstate == not_in_prerequisite_state) skipped = message;
+    });
+    return source;
+}
+
+/// What `call` gives, with errors marked as the stream's.
+template <typename Call>
+auto of_stream(Call call) {
+    try {
+        return call();
+    } catch (const pq::Error& error) {
+        throw StreamError{error};
+    }
+}
+
 }  // namespace
 
 Session::Session(
@@ -44,7 +64,12 @@ Session::Session(
     : options_{std::move(options)},
       parts_{std::move(parts)},
       timer_{context_},
-      stream_{context_.get_executor(), std::move(source), options_.start_command},
+      stream_(of_stream([&] {
+          return ReplicationStream{
+              context_.get_executor(),
+              watched(std::move(source), skipped_),
+              options_.start_command};
+      })),
       pipeline_{options_.form, checkpoint.position, checkpoint.last_commit_time},
       policy_{options_.limits},
       acks_{checkpoint.position},
@@ -108,7 +133,6 @@ bool Session::may_read() const {
 void Session::read(TimePoint now) {
     drained_ = false;
     more_ = false;
-    const auto before = pipeline_.builder().rows();
     for (int i = 0; i < frames_per_turn; ++i) {
         if (replaying_) {
             if (!replay()) break;
@@ -116,7 +140,7 @@ void Session::read(TimePoint now) {
         }
         if (policy_.full(batch_state()) && writer_idle()) hand_over(false);
         if (!may_read()) break;
-        const auto frame = stream_.next();
+        const auto frame = next_frame();
         if (frame.empty()) {
             drained_ = true;
             break;
@@ -126,10 +150,19 @@ void Session::read(TimePoint now) {
         more_ = i + 1 == frames_per_turn;
     }
     if (stream_.ended()) {
-        throw pq::Error{{"57P01", "source is shutting down", "", "", "", true}};
+        throw StreamError{pq::Error{{"57P01", "source is shutting down", "", "", "", true}}};
     }
-    const auto after = pipeline_.builder().rows();
-    if (after > before) policy_.on_rows(after - before, now);
+    policy_.on_rows(pipeline_.builder().rows(), now);
+}
+
+std::span<const std::byte> Session::next_frame() {
+    const auto frame = of_stream([&] { return stream_.next(); });
+    // libpq meets a notice on its way to the next frame: this one came after it, and says how far
+    // the source has come, which is past what it left out.
+    constexpr const char* undefined_object = "42704";
+    if (skipped_)
+        throw StreamError{pq::Error{{.sqlstate = undefined_object, .primary = *skipped_}}};
+    return frame;
 }
 
 void Session::on_frame(std::span<const std::byte> bytes) {
@@ -180,8 +213,11 @@ bool Session::is_behind_end(const pgoutput::Begin& begin) {
 
 void Session::begin_replay(const WholeTransaction& transaction) {
     replaying_ = transaction;
-    pipeline_.begin(transaction.commit.end_lsn);
-    (void)settle(pipeline_.apply(transaction.begin));
+    replay_begun_ = false;
+    const bool streamed = transaction.context == pgoutput::StreamContext::inside_stream;
+    alone_ = policy_.full(
+        {.rows = streamed ? 0 : transaction_rows_, .bytes = transaction.messages->bytes()}
+    );
 }
 
 bool Session::settle(const StreamPipeline::Outcome& outcome) {
@@ -201,11 +237,19 @@ bool Session::resume() {
 }
 
 bool Session::replay() {
+    if (!replay_begun_) {
+        if (alone_ && pipeline_.builder().rows() > 0) {
+            if (!writer_idle()) return false;
+            hand_over(false);
+        }
+        replay_begun_ = true;
+        pipeline_.begin(replaying_->commit.end_lsn);
+        (void)settle(pipeline_.apply(replaying_->begin));
+    }
     if (pipeline_.waits_for_table() && !resume()) return false;
     for (int i = 0; i < messages_per_turn; ++i) {
         if (policy_.overfull(batch_state())) {
-            if (!writer_idle()) return false;
-            if (stop_requested_) return false;
+            if (!writer_idle() || left_out()) return false;
             hand_over(true);
         }
         const auto bytes = replaying_->messages->next();
@@ -282,6 +326,8 @@ void Session::start_job(std::function<void()> job, std::function<void()> then) {
 }
 
 void Session::hand_over(bool continues) {
+    const auto now = Clock::now();
+    policy_.on_rows(pipeline_.builder().rows(), now);
     written_ = std::make_shared<ChangeBatch>(pipeline_.builder().take(continues));
     written_->last_commit_end = continues ? Lsn{} : built_end_;
     written_->position = std::max(handed_over_, continues ? Lsn{} : idle_position_);
@@ -289,7 +335,7 @@ void Session::hand_over(bool continues) {
     if (!continues) handed_over_ = written_->position;
     open_in_target_ = continues;
     policy_.on_handed_over();
-    last_checkpoint_ = Clock::now();
+    last_checkpoint_ = now;
     auto stored = std::make_shared<history_writer::Stored>();
     start_job(
         [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
@@ -373,7 +419,7 @@ void Session::send_status_if_due(TimePoint now) {
 
 void Session::send_status(TimePoint now, bool ask) {
     const auto acknowledged = acknowledgeable();
-    stream_.send({acks_.received(), acknowledged, acknowledged, {}, ask});
+    of_stream([&] { stream_.send({acks_.received(), acknowledged, acknowledged, {}, ask}); });
     const bool moved = acknowledged > told_;
     told_ = acknowledged;
     last_status_ = now;
@@ -388,7 +434,12 @@ void Session::check_alive(TimePoint now) {
         return;  // We are not reading, so silence means nothing.
     }
     if (now - last_received_ < options_.receive_timeout) return;
-    throw pq::Error{{"08006", "source has been silent for too long", "", "", "", true}};
+    throw StreamError{
+        pq::Error{{"08006", "source has been silent for too long", "", "", "", true}}};
+}
+
+bool Session::left_out() const {
+    return replaying_ && stop_requested_ && alone_ && policy_.overfull(batch_state());
 }
 
 void Session::finish_if_done(TimePoint now) {
@@ -401,11 +452,12 @@ void Session::finish_if_done(TimePoint now) {
         return;
     }
     if (!ending() || !writer_idle() || unplaced_) return;
-    if (replaying_ && !stop_requested_) return;
-    const bool abandoned = replaying_.has_value() || open_in_target_;
-    const bool stored = stored_.flushed >= idle_position_ || abandoned;
-    const bool nothing_left = pipeline_.builder().rows() == 0 || abandoned;
-    if (!stored || !nothing_left) return;
+    const bool leaves_out = left_out();
+    if (replaying_ && !leaves_out) return;
+    if (pipeline_.builder().rows() > 0 && !leaves_out) return;
+    // While the target's transaction is open, it cannot be asked how far its disk has come.
+    const auto wanted = leaves_out ? stored_.committed : idle_position_;
+    if (stored_.flushed < wanted && !open_in_target_) return;
     send_status(now, false);
     end_ = reached_until_      ? SessionEnd::until_reached
            : leaving_for_copy_ ? SessionEnd::copy_due

@@ -55,6 +55,13 @@ public:
     virtual void recheck() = 0;
 };
 
+/// What the source says of the stream: it refuses to start it, ends it with an error, or is gone.
+/// Told apart from errors of target and catalog, which may carry the same SQLSTATE.
+class StreamError : public pq::Error {
+public:
+    explicit StreamError(const pq::Error& error) : pq::Error{error} {}
+};
+
 /// How a session ended without an error.
 enum class SessionEnd { stopped, until_reached, copy_due };
 
@@ -62,8 +69,8 @@ enum class SessionEnd { stopped, until_reached, copy_due };
 /// stream, the pure pipeline and the writer's thread; everything but writes happens on the thread
 /// that calls `run`.
 ///
-/// Errors: pq::Error from either side, NeedsOperator, what the sink throws. Whatever happens,
-/// nothing was acknowledged that is not in the checkpoint and on the target's disk.
+/// Errors: StreamError, pq::Error of anything else, NeedsOperator, what the sink throws. Whatever
+/// happens, nothing was acknowledged that is not in the checkpoint and on the target's disk.
 class Session {
 public:
     struct Parts {
@@ -89,6 +96,7 @@ private:
 
     void step();
     void read(TimePoint now);
+    [[nodiscard]] std::span<const std::byte> next_frame();
     void on_frame(std::span<const std::byte> bytes);
     void on_message(std::span<const std::byte> payload);
     void on_keepalive(const pgoutput::Keepalive& keepalive);
@@ -110,6 +118,8 @@ private:
     void send_status(TimePoint now, bool ask);
     void note_stored(const history_writer::Stored& stored);
     void check_alive(TimePoint now);
+    /// We are to stop, and the transaction in hand is too large to be finished before.
+    [[nodiscard]] bool left_out() const;
     void finish_if_done(TimePoint now);
     void wait(TimePoint now);
     [[nodiscard]] bool ending() const {
@@ -124,6 +134,7 @@ private:
     Parts parts_;
     boost::asio::io_context context_;
     boost::asio::steady_timer timer_;
+    std::optional<std::string> skipped_;  ///< The source's words: it passes over a publication.
     ReplicationStream stream_;
     StreamPipeline pipeline_;
     BatchPolicy policy_;
@@ -133,6 +144,10 @@ private:
     // The transaction in hand.
     std::uint64_t transaction_rows_{0};
     std::optional<WholeTransaction> replaying_;
+    bool replay_begun_{false};  ///< Some of it is in the batch.
+    /// It fills batches by itself, and so gets batches of its own: what is before it is stored
+    /// first, and at a stop it can be left to the next start.
+    bool alone_{false};
     std::optional<NeedsTable> unplaced_;
 
     // What is built and stored.

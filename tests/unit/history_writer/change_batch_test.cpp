@@ -20,17 +20,6 @@ TEST_CASE("every operation has the word that the history table holds", "[history
     REQUIRE(name_of(Operation::snapshot) == string{"SNAPSHOT"});
 }
 
-TEST_CASE("a batch of transactions without rows has none; a TRUNCATE counts", "[history_writer]") {
-    ChangeBatch batch;
-    batch.transactions.push_back({});
-    batch.stretches.emplace_back();
-    REQUIRE_FALSE(batch.has_rows());
-    batch.stretches.back().tables.push_back(std::make_unique<TableChanges>());
-    REQUIRE_FALSE(batch.has_rows());
-    batch.stretches.back().truncates.push_back({});
-    REQUIRE(batch.has_rows());
-}
-
 TEST_CASE("cleared changes are empty and keep their memory", "[history_writer]") {
     TableChanges changes;
     changes.table = pgchronicle::test::shared(pgchronicle::test::orders_table());

@@ -263,5 +263,4 @@ TEST_CASE("nothing is accepted after a rejection", "[pgoutput]") {
           Message{begin_at(0x200)}}) {
         CHECK(to_string(rejected(assembler, message)) == to_string(first));
     }
-    CHECK_FALSE(assembler.last_end().valid());
 }

@@ -44,11 +44,29 @@ TEST_CASE("a batch without rows is not handed over", "[replicator]") {
 TEST_CASE("a batch waits no longer than the delay, counted from its first row", "[replicator]") {
     auto policy = make_policy();
     policy.on_rows(1, t0);
-    policy.on_rows(1, t0 + 30ms);
+    policy.on_rows(2, t0 + 30ms);
     const BatchPolicy::State state{.rows = 2, .writer_idle = true, .drained = false};
     REQUIRE(policy.deadline() == t0 + 50ms);
     REQUIRE_FALSE(policy.hand_over(state, t0 + 49ms));
     REQUIRE(policy.hand_over(state, t0 + 50ms));
+}
+
+TEST_CASE("fewer rows than the last batch had start a delay of their own", "[replicator]") {
+    auto policy = make_policy();
+    policy.on_rows(100, t0);
+    policy.on_handed_over();
+    policy.on_rows(5, t0 + 10ms);
+    REQUIRE(policy.deadline() == t0 + 60ms);
+    REQUIRE(policy.hand_over({.rows = 5, .writer_idle = true, .drained = true}, t0 + 10ms));
+}
+
+TEST_CASE("rows that are taken back or still there are not counted again", "[replicator]") {
+    auto policy = make_policy();
+    policy.on_rows(1, t0);
+    for (int i = 1; i <= 100; ++i) policy.on_rows(400, t0 + i * 1ms);
+    policy.on_rows(399, t0 + 101ms);
+    REQUIRE_FALSE(policy.busy(t0 + 101ms));  // 400 rows in 100 ms, however often they are told of.
+    REQUIRE(policy.deadline() == t0 + 50ms);
 }
 
 TEST_CASE("a batch is full by rows or by bytes, and overfull at twice that", "[replicator]") {
@@ -65,8 +83,8 @@ TEST_CASE("a batch is full by rows or by bytes, and overfull at twice that", "[r
 
 TEST_CASE("a loaded batch grows for the delay although nothing is left to read", "[replicator]") {
     auto policy = make_policy();
-    policy.on_rows(0, t0);
-    policy.on_rows(2000, t0 + 100ms);  // 20,000 rows a second.
+    policy.on_rows(1, t0);
+    policy.on_rows(2001, t0 + 100ms);  // 20,000 rows a second.
     REQUIRE(policy.busy(t0 + 100ms));
     policy.on_handed_over();
     policy.on_rows(1, t0 + 110ms);
@@ -77,8 +95,8 @@ TEST_CASE("a loaded batch grows for the delay although nothing is left to read",
 
 TEST_CASE("a load that is over does not delay the next row", "[replicator]") {
     auto policy = make_policy();
-    policy.on_rows(0, t0);
-    policy.on_rows(2000, t0 + 100ms);
+    policy.on_rows(1, t0);
+    policy.on_rows(2001, t0 + 100ms);
     policy.on_handed_over();
     REQUIRE_FALSE(policy.busy(t0 + 300ms));
     policy.on_rows(1, t0 + 300ms);

@@ -1,0 +1,219 @@
+"""One stretch of streaming: ends of bursts, stops in the middle, streams that say what no server
+should, errors that come again and again, and memory that is given back."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from support.lsn import parse_lsn
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
+from support.stream_proxy import StreamProxy, error, keepalive, pgoutput_tag, warning
+from support.waiting import stays_true, wait_until
+
+MIB = 1 << 20
+KEYED = "create table operations.t (id integer primary key, v text)"
+
+
+def begin(scene, ddl=KEYED, **configuration):
+    scene.source.execute(ddl)
+    scene.publish()
+    scene.configure(**configuration)
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    return service
+
+
+def ids(scene):
+    return [number for number, in scene.history("t", columns="id")]
+
+
+def all_sent(scene):
+    """Waits until the source has sent everything that is committed by now."""
+    end = parse_lsn(scene.source.lsn())
+    wait_until(lambda: parse_lsn(scene.source.value(
+        "select sent_lsn::text from pg_stat_replication r join pg_replication_slots s "
+        "on s.active_pid = r.pid where slot_name = %s", (scene.slot,))) >= end, 20,
+        "the source to have sent everything")
+
+
+@contextlib.contextmanager
+def locked_history(scene, service):
+    """The writer waits for a lock while the block runs; it has one row to write, number 1."""
+    blocker = scene.target.connect(autocommit=False)
+    blocker.cursor().execute("lock table analytics.t_history in access exclusive mode")
+    scene.source.execute("insert into operations.t values (1, 'first')")
+    service.wait_for(lambda: scene.target.value(
+        "select count(*) from pg_locks where not granted and relation = "
+        "'analytics.t_history'::regclass"), 20, "the writer to wait")
+    yield
+    blocker.rollback()
+    blocker.close()
+
+
+# -- the end of a burst --------------------------------------------------------------------------
+
+def test_the_tail_of_a_burst_is_stored_though_nothing_follows(scene):
+    service = begin(scene, batch={"max_rows": 10})
+    service.signal(signal.SIGSTOP)
+    # The third batch is begun in the turn that hands over the second one.
+    for number in range(25):
+        scene.source.execute("insert into operations.t values (%s, 'a')", (number,))
+    end = parse_lsn(scene.source.lsn())
+    all_sent(scene)
+    service.signal(signal.SIGCONT)
+    service.wait_for(lambda: ids(scene) == list(range(25)), 10, "the whole burst")
+    service.wait_for(lambda: parse_lsn(scene.confirmed()) >= end, 10, "its acknowledgement")
+    assert service.stop() == EXIT_DONE
+
+
+# -- stops ---------------------------------------------------------------------------------------
+
+LARGE = {
+    "in memory": ("insert into operations.t select g, 'v' from generate_series(10, 20000) g", {}),
+    "spilled": ("insert into operations.t select g, repeat(md5(g::text), 32) "
+                "from generate_series(10, 20000) g",
+                {"memory_limit": "32MiB", "batch": {"max_bytes": "1MiB"}}),
+}
+
+
+@pytest.mark.parametrize("where", LARGE)
+def test_a_stop_leaves_out_a_transaction_that_fills_batches_and_stores_what_is_before_it(scene,
+                                                                                        where):
+    statement, configuration = LARGE[where]
+    service = begin(scene, batch={"max_rows": 1000})
+    service.stop()
+    scene.configure(**configuration)
+    service = scene.start_streaming()
+    oracle = scene.oracle("t")
+    with locked_history(scene, service):
+        scene.source.execute("insert into operations.t values (2, 'whole')")
+        scene.source.execute(statement)
+        all_sent(scene)
+        service.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert service.wait(20) == EXIT_DONE, service.tail()
+    assert time.monotonic() - began < 5
+    assert ids(scene) == [1, 2]
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    scene.set_v(oracle, scene.spec("t")).assert_holds()
+
+
+def test_a_stop_finishes_a_transaction_that_shares_its_batch_with_others(scene):
+    service = begin(scene, KEYED + "; insert into operations.t "
+                    "select g, 'v' from generate_series(10, 900) g", batch={"max_rows": 1000})
+    oracle = scene.oracle("t")
+    with locked_history(scene, service):
+        scene.source.execute("insert into operations.t values (2, 'whole')")
+        # A changed key makes three rows: more than two batches, out of less than one of changes.
+        scene.source.execute("update operations.t set id = id + 10000 where id >= 10")
+        all_sent(scene)
+        service.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert service.wait(20) == EXIT_DONE, service.tail()
+    assert time.monotonic() - began < 5
+    assert scene.target.value("select count(*) from analytics.t_history "
+                              "where operation_type = 'REKEY'") == 891
+    scene.set_v(oracle, scene.spec("t")).assert_holds()
+
+
+# -- streams that say what no server should ------------------------------------------------------
+
+@pytest.fixture
+def proxy(scene):
+    with StreamProxy(scene.source_cluster.port) as between:
+        dsn = scene.pipeline.config["source"]["dsn"]
+        scene.configure(source={"dsn": between.dsn_through(dsn)})
+        yield between
+
+
+def test_a_transaction_that_begins_inside_another_stops(scene, proxy):
+    service = begin(scene)
+    scene.source.execute("insert into operations.t values (0, 'described')")
+    scene.catch_up(service)
+    seen = {"begin": b"", "rows": 0}
+
+    def begin_again(tag, payload, passed):
+        kind = pgoutput_tag(tag, payload)
+        if kind == b"B":
+            seen["begin"] = passed
+        seen["rows"] += kind == b"I"
+        return seen["begin"] + passed if kind == b"I" and seen["rows"] == 2 else passed
+    proxy.rewrite = begin_again
+    scene.source.execute("insert into operations.t values (1, 'lost'), (2, 'kept')")
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert ids(scene) == [0]
+    assert "replication stream is out of order" in service.log_text()
+
+
+@pytest.mark.parametrize("text", ['skipped loading publication "cdc_publication"',
+                                  'Laden der Publikation »cdc_publication« übersprungen'])
+def test_nothing_after_the_warning_about_a_skipped_publication_is_believed(scene, proxy, text):
+    service = begin(scene, acknowledge={"interval": "10ms"})
+    beyond = parse_lsn(scene.source.lsn()) + 16 * MIB
+    # Both are read in one turn: the position lies behind changes that were left out.
+    proxy.say(warning("55000", text) + keepalive(beyond))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert scene.position() < beyond
+    assert text in service.log_text() and "repair skip" in service.log_text()
+
+
+def test_another_warning_is_only_a_warning(scene, proxy):
+    service = begin(scene)
+    proxy.say(warning("01000", "skipped loading publication"))
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+
+
+# -- errors with a code that means something else elsewhere --------------------------------------
+
+def fail_writes(scene, sqlstate):
+    """Every statement that inserts into the history fails so."""
+    scene.target.execute(
+        "create function analytics.fail() returns trigger language plpgsql as $$ begin "
+        f"raise exception 'made to fail' using errcode = '{sqlstate}'; end $$;"
+        "create trigger fail before insert on analytics.t_history "
+        "for each statement execute function analytics.fail()")
+
+
+@pytest.mark.parametrize("sqlstate, never_said", [("42704", "repair skip"), ("55000", "is lost")])
+def test_an_error_of_the_target_says_nothing_of_the_slot(scene, sqlstate, never_said):
+    service = begin(scene)
+    fail_writes(scene, sqlstate)
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    said = service.log_text().partition("pgchronicle: error: ")[2]
+    assert said.startswith("made to fail\n")
+    assert never_said not in said
+
+
+def test_a_stream_in_the_wrong_state_is_not_taken_for_a_lost_slot(scene, proxy):
+    service = begin(scene)
+    proxy.say(error("55000", "this slot is being synchronized"))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert "pgchronicle: error: this slot is being synchronized" in service.log_text()
+    assert "is lost" not in service.log_text()
+
+
+def test_a_publication_that_is_unknown_to_old_changes_is_passed_by_repair_skip(scene, proxy):
+    service = begin(scene)
+    proxy.say(error("42704", 'publication "cdc_publication" does not exist'))
+    assert service.wait(20) == EXIT_OPERATOR, service.tail()
+    assert "replication slot cannot be read" in service.log_text()
+    assert "repair skip" in service.log_text()
+
+
+def test_a_publication_that_is_gone_is_named_as_gone(scene):
+    service = begin(scene)
+    scene.source.execute("drop publication cdc_publication;"
+                         "insert into operations.t values (1, 'a')")
+    assert service.wait(30) == EXIT_OPERATOR, service.tail()
+    assert 'error: publication "cdc_publication"' in service.log_text()
+    assert "Create it again" in service.log_text()
