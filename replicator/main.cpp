@@ -168,7 +168,7 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
     if (given("run")) return run(file, arguments);
     const auto settings = config::load(file);
     if (given("check")) return commands::check(settings, {}, std::cout);
-    if (given("status")) return commands::status(settings, {arguments.json, {}}, std::cout);
+    if (given("status")) return commands::status(settings, {.json = arguments.json}, std::cout);
     if (given("history"))
         return commands::history(settings, arguments.history, std::cout, std::cerr);
     arguments.skip.to = lsn_of(arguments.skip_to);

@@ -1,9 +1,13 @@
 """The commands that look: `status`, `history`, `init`; and the log."""
 
 import json
+import re
+import time
 
 from support.pgchronicle import EXIT_DONE
 from support.scene import SOURCE_PASSWORD
+from support.traffic import Traffic
+from support.waiting import wait_until
 
 KEYED = "create table operations.t (id integer primary key, v text)"
 
@@ -32,6 +36,29 @@ def test_status_tells_state_lag_slot_tables_and_gaps(scene):
     stopped = scene.run("status", "--json")
     assert stopped.returncode == EXIT_DONE
     assert json.loads(stopped.stdout) != told
+
+
+def test_status_measures_rows_per_second(scene):
+    service = begin(scene, "create table operations.t (id serial primary key, v text)")
+    assert json.loads(scene.run("status", "--json").stdout)["rows_per_second"] == 0
+
+    def step(cursor, random):
+        cursor.execute("insert into operations.t (v) select 'x' from generate_series(1, 10)")
+
+    with Traffic(scene.source, [step], seed=1, pause=0.02) as traffic:
+        wait_until(lambda: traffic.commits > 20, 20, "traffic")
+        before = traffic.commits, time.monotonic()
+        told = [json.loads(scene.run("status", "--json").stdout)["rows_per_second"]
+                for _ in range(3)]
+        text = scene.run("status").stdout
+        true_rate = 10 * (traffic.commits - before[0]) / (time.monotonic() - before[1])
+    for rate in told:
+        assert true_rate / 2 < rate < true_rate * 2, (told, true_rate)
+    assert re.search(r"^rate +[1-9]\d* rows/s$", text, re.M), text
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    # Nobody writes, so there is nothing to measure.
+    assert json.loads(scene.run("status", "--json").stdout)["rows_per_second"] is None
 
 
 def test_status_before_the_first_run_says_so(scene):
