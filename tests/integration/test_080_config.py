@@ -102,6 +102,8 @@ def test_help_and_version_exit_0(program):
         result = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=20)
         assert result.returncode == 0, (arguments, result.stderr)
         assert result.stdout
+        # Every command says how it finds its configuration, but the one that writes it.
+        assert ("--config" in result.stdout) == (arguments[0] not in ("--version", "init"))
 
 
 def test_secrets_are_told_nowhere(scene):

@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from support.pgchronicle import EXIT_DONE
+from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_USAGE
 from support.scene import SOURCE_PASSWORD
 from support.traffic import Traffic
 from support.waiting import wait_until
@@ -106,9 +106,9 @@ def test_init_writes_a_configuration_that_check_accepts(scene):
     scene.publish()
     scene.create_slot()
     made = scene.pipeline.workdir / "made.yaml"
-    result = scene.run("init", scene.pipeline.config["source"]["dsn"],
-                       "--target", scene.pipeline.config["target"]["dsn"],
-                       "--output", str(made), env={"PGPASSWORD": SOURCE_PASSWORD})
+    result = scene.pipeline.run_plain("init", scene.pipeline.config["source"]["dsn"],
+                                      "--target", scene.pipeline.config["target"]["dsn"],
+                                      "--output", str(made), env={"PGPASSWORD": SOURCE_PASSWORD})
     assert result.returncode == EXIT_DONE, result.stdout + result.stderr
     text = made.read_text()
     assert SOURCE_PASSWORD not in text
@@ -124,8 +124,8 @@ def test_init_writes_a_configuration_that_check_accepts(scene):
 def test_init_does_not_overwrite_a_file(scene):
     path = scene.pipeline.config_path
     before = path.read_text()
-    result = scene.run("init", scene.pipeline.config["source"]["dsn"], "--output", str(path),
-                       env={"PGPASSWORD": SOURCE_PASSWORD})
+    result = scene.pipeline.run_plain("init", scene.pipeline.config["source"]["dsn"], "--output",
+                                      str(path), env={"PGPASSWORD": SOURCE_PASSWORD})
     assert result.returncode != EXIT_DONE
     assert path.read_text() == before
 
@@ -138,3 +138,11 @@ def test_log_lines_cannot_be_forged_by_names(scene):
     assert not service.events("stopped")
     assert service.stop() == EXIT_DONE
     assert len(service.events("stopped")) == 1
+def test_init_takes_no_configuration(scene):
+    path = scene.pipeline.workdir / "new.yaml"
+    result = scene.pipeline.run_plain("init", scene.pipeline.config["source"]["dsn"],
+                                      "--config", str(path), env={"PGPASSWORD": SOURCE_PASSWORD})
+    assert result.returncode == EXIT_USAGE and "--output" in result.stderr, result.stderr
+    assert not result.stdout and not path.exists()
+
+
