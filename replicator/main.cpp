@@ -69,6 +69,8 @@ std::optional<pgoutput::Lsn> lsn_of(const std::string& text) {
     return lsn;
 }
 
+/// Copies and streams until told to stop, or until an error that does not pass. Once there is a
+/// log, errors are said there, in its form, and nowhere else.
 int run(const std::string& file, const Arguments& arguments) {
     // Before anything else: threads that come later inherit the blocked signals.
     replicator::io::Life life;
@@ -89,10 +91,15 @@ int run(const std::string& file, const Arguments& arguments) {
             log->error("reload_failed", {{"message", error.what()}});
         }
     });
-    replicator::io::Service service{settings, options, life, *log};
-    const auto code = service.run();
-    life.notify_stopping();
-    return static_cast<int>(code);
+    try {
+        replicator::io::Service service{settings, options, life, *log};
+        const auto code = service.run();
+        life.notify_stopping();
+        return static_cast<int>(code);
+    } catch (const std::exception& error) {
+        log->error("error", {{"message", error.what()}});
+        return commands::exit_needs_operator;
+    }
 }
 
 /// The commands and their options. Each is answered by the name of the one that was given.

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support.pgchronicle import EXIT_USAGE, binary
+from support.pgchronicle import EXIT_OPERATOR, EXIT_USAGE, binary
 from support.scene import SOURCE_PASSWORD, TARGET_PASSWORD
 
 GOOD = """\
@@ -173,3 +173,23 @@ def test_json_logs_are_one_object_a_line(scene):
     lines = [json.loads(line) for line in service.log_text().splitlines()]
     assert {"starting", "stream_started", "stopped"} <= {line["event"] for line in lines}
     assert all({"time", "level", "event"} <= line.keys() for line in lines)
+
+
+def test_an_error_is_said_once_and_in_the_log_s_form(scene):
+    scene.source.execute("create table operations.t (id integer primary key, v text)")
+    scene.publish()
+    scene.create_slot()
+    scene.source.execute("insert into operations.t select g, repeat('x', 1000) "
+                         "from generate_series(1, 100) g")
+    # A transaction that is too large for memory needs a folder that is not there.
+    scene.configure(snapshot="never", spool_dir="/nonexistent/spool", memory_limit="24KiB",
+                    batch={"max_bytes": "8KiB"})
+    said = {}
+    for form in ("text", "json"):
+        scene.configure(log={"format": form})
+        result = scene.run("run", "--until-current")
+        assert result.returncode == EXIT_OPERATOR and not result.stdout
+        said[form] = result.stderr
+        assert result.stderr.count("/nonexistent/spool") == 1, result.stderr
+    lines = [json.loads(line) for line in said["json"].splitlines()]
+    assert "/nonexistent/spool" in lines[-1]["message"] and lines[-1]["level"] == "error"
