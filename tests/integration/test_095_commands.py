@@ -84,9 +84,27 @@ def test_history_shows_every_version_of_one_row(scene):
         assert word in result.stdout, result.stdout
     assert "other" not in result.stdout
     missing = scene.run("history", "operations.t", "77")
+    assert missing.returncode == EXIT_CHECK_FAILED
     assert "INSERT" not in missing.stdout
     unknown = scene.run("history", "operations.nothing", "1")
-    assert unknown.returncode != EXIT_DONE and "nothing" in unknown.stderr
+    assert unknown.returncode == EXIT_USAGE and "nothing" in unknown.stderr
+    for values in ([], ["1", "2"], ["x"]):
+        unfit = scene.run("history", "operations.t", *values)
+        assert unfit.returncode == EXIT_USAGE and "key" in unfit.stderr, unfit.stderr
+
+
+def test_history_of_a_table_without_a_key_says_where_to_look(scene):
+    service = begin(scene, "create table operations.n (v text);"
+                    "alter table operations.n replica identity full")
+    scene.source.execute("insert into operations.n values ('a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    for values in ([], ["a"]):
+        result = scene.run("history", "operations.n", *values)
+        assert result.returncode == EXIT_USAGE
+        assert 'table "operations.n" has no key' in result.stderr
+        query = re.search(r"^HINT:.*?(SELECT .*);$", result.stderr, re.M).group(1)
+        assert len(scene.target.query(query.replace("...", "v = 'a'"))) == 1
 
 
 def test_history_finds_a_row_by_a_composite_key(scene):
@@ -121,6 +139,14 @@ def test_init_writes_a_configuration_that_check_accepts(scene):
     assert result.returncode == EXIT_DONE, result.stderr
 
 
+def test_init_takes_no_configuration(scene):
+    path = scene.pipeline.workdir / "new.yaml"
+    result = scene.pipeline.run_plain("init", scene.pipeline.config["source"]["dsn"],
+                                      "--config", str(path), env={"PGPASSWORD": SOURCE_PASSWORD})
+    assert result.returncode == EXIT_USAGE and "--output" in result.stderr, result.stderr
+    assert not result.stdout and not path.exists()
+
+
 def test_init_does_not_overwrite_a_file(scene):
     path = scene.pipeline.config_path
     before = path.read_text()
@@ -138,11 +164,3 @@ def test_log_lines_cannot_be_forged_by_names(scene):
     assert not service.events("stopped")
     assert service.stop() == EXIT_DONE
     assert len(service.events("stopped")) == 1
-def test_init_takes_no_configuration(scene):
-    path = scene.pipeline.workdir / "new.yaml"
-    result = scene.pipeline.run_plain("init", scene.pipeline.config["source"]["dsn"],
-                                      "--config", str(path), env={"PGPASSWORD": SOURCE_PASSWORD})
-    assert result.returncode == EXIT_USAGE and "--output" in result.stderr, result.stderr
-    assert not result.stdout and not path.exists()
-
-
