@@ -113,7 +113,12 @@ void print_problems(std::span<const Problem> problems, std::ostream& out) {
 
 int check(const config::Settings& settings, const CheckOptions& /*options*/, std::ostream& out) {
     const Facts facts = gather_facts(settings);
-    const auto problems = preflight(facts);
+    auto problems = preflight(facts);
+    for (const auto& warning : settings.warnings) {
+        problems.push_back(
+            {.severity = Severity::warning, .where = Side::configuration, .what = warning}
+        );
+    }
     const auto count = [&](Severity severity) {
         return std::ranges::count(problems, severity, &Problem::severity);
     };

@@ -145,7 +145,7 @@ std::optional<Refusal> refuse_table(
     if (tables.size() == 1) return std::nullopt;
     if (tables.empty()) {
         return Refusal{
-            .exit_code = exit_check_failed,
+            .exit_code = exit_usage,
             .primary =
                 fmt::format(R"(pipeline "{}" keeps no history of "{}")", settings.pipeline, name),
             .hint = R"("pgchronicle status" lists its tables.)",
@@ -160,22 +160,32 @@ std::optional<Refusal> refuse_table(
     };
 }
 
-std::optional<Refusal> refuse_key(const Found& found, const std::vector<std::string>& key) {
+std::optional<Refusal> refuse_key(
+    const Found& found,
+    const std::vector<std::string>& key,
+    const config::HistoryColumnNames& names
+) {
     if (found.key.empty()) {
         return Refusal{
             .exit_code = exit_usage,
             .primary = fmt::format("table \"{}\" has no key", found.source),
-            .hint = fmt::format("Query \"{}.{}\" in the target.", found.schema, found.table),
+            .detail = "A row of it is known by all of its values, and rows may be identical.",
+            .hint = fmt::format(
+                "Query the target: SELECT * FROM {} WHERE ... ORDER BY {}, {};",
+                pq::quote_qualified(found.schema, found.table),
+                pq::quote_identifier(names.lsn_from),
+                pq::quote_identifier(names.change_seq)
+            ),
         };
     }
     if (found.key.size() == key.size()) return std::nullopt;
-    std::string names;
-    for (const auto& name : found.key) names += (names.empty() ? "" : ", ") + name;
+    std::string columns;
+    for (const auto& name : found.key) columns += (columns.empty() ? "" : ", ") + name;
     return Refusal{
         .exit_code = exit_usage,
         .primary =
             fmt::format("key of table \"{}\" has {} columns", found.source, found.key.size()),
-        .detail = fmt::format("They are {}; {} values were given.", names, key.size()),
+        .detail = fmt::format("They are {}; {} values were given.", columns, key.size()),
     };
 }
 
@@ -194,14 +204,15 @@ int history(
     }
     if (const auto no = refuse_table(tables, settings, options.table)) return report(*no, err);
     Found& found = tables.front();
-    if (const auto no = refuse_key(found, options.key)) return report(*no, err);
-    read_columns(target, settings.tables.history_columns, found);
+    const auto& names = settings.tables.history_columns;
+    if (const auto no = refuse_key(found, options.key, names)) return report(*no, err);
+    read_columns(target, names, found);
 
     std::vector<pq::Param> params;
     for (const std::string& value : options.key) params.push_back(pq::Param::text(value));
     pq::Result result;
     try {
-        result = target.exec(versions_sql(found, settings.tables.history_columns), params);
+        result = target.exec(versions_sql(found, names), params);
     } catch (const pq::Error& error) {
         if (!error.sqlstate().starts_with("22")) throw;
         return report(

@@ -14,7 +14,8 @@ struct HistoryOptions {
 };
 
 /// Every version of one row in order, with what changed against the version before. Returns 0; 1
-/// when there is no such table or row; 2 when the key does not fit the table. Reasons go to `err`.
+/// when there is no such row; 2 when there is no such table, it has no key, or the key does not fit
+/// it. Reasons go to `err`.
 /// Throws pq::Error.
 int history(
     const config::Settings& settings,

@@ -81,25 +81,63 @@ void read_gaps(pq::Connection& target, StatusReport& report) {
     }
 }
 
-/// Rows that were inserted into the history so far, by the target's statistics. They lag by up to
-/// a second.
-std::int64_t rows_inserted(pq::Connection& target, const std::string& pipeline) {
-    const auto row = target.exec(
-        "SELECT coalesce(sum(s.n_tup_ins), 0)::bigint FROM pgchronicle.table_state t"
-        " JOIN pg_stat_all_tables s"
-        " ON s.schemaname = t.target_schema AND s.relname = t.target_table WHERE t.pipeline = $1",
-        {pipeline}
-    );
-    return row.int64(0, 0);
+/// How many rows had been stored when.
+struct Sample {
+    std::chrono::steady_clock::time_point at;
+    std::int64_t rows{0};
+};
+
+double rate_between(const Sample& first, const Sample& last) {
+    const double seconds = std::chrono::duration<double>(last.at - first.at).count();
+    // Statistics can be reset in between.
+    const auto rows = std::max<std::int64_t>(0, last.rows - first.rows);
+    return seconds > 0 ? static_cast<double>(rows) / seconds : 0;
 }
 
-void measure_rate(pq::Connection& target, std::chrono::milliseconds watch, StatusReport& report) {
-    if (watch.count() == 0 || report.lock_holder.empty()) return;
-    const auto before = rows_inserted(target, report.pipeline);
-    std::this_thread::sleep_for(watch);
-    const auto after = rows_inserted(target, report.pipeline);
-    report.rows_per_second =
-        static_cast<double>(after - before) / std::chrono::duration<double>(watch).count();
+/// Versions that were inserted into the history so far, by the target's statistics.
+Sample rows_inserted(pq::Connection& target, const std::string& pipeline) {
+    const auto row = target.exec(
+        "SELECT coalesce(sum(pg_stat_get_tuples_inserted(c.oid)), 0)::bigint"
+        " FROM pgchronicle.table_state t JOIN pg_namespace n ON n.nspname = t.target_schema"
+        " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.target_table"
+        " WHERE t.pipeline = $1",
+        {pipeline}
+    );
+    return {std::chrono::steady_clock::now(), row.int64(0, 0)};
+}
+
+/// The next sample that differs from `last`, or one that does not when patience has ended.
+Sample next_sample(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const Sample& last,
+    std::chrono::milliseconds patience
+) {
+    constexpr std::chrono::milliseconds poll{50};
+    for (;;) {
+        std::this_thread::sleep_for(poll);
+        const auto sample = rows_inserted(target, pipeline);
+        if (sample.rows != last.rows || sample.at - last.at >= patience) return sample;
+    }
+}
+
+/// Statistics move in steps: a server process reports at the end of a transaction, if the last time
+/// was a second ago. So the rate is that from one step to the next; a window of its own would see
+/// none of them, or two.
+void measure_rate(
+    pq::Connection& target,
+    std::chrono::milliseconds patience,
+    StatusReport& report
+) {
+    if (patience.count() == 0 || report.lock_holder.empty()) return;
+    const auto start = rows_inserted(target, report.pipeline);
+    const auto first = next_sample(target, report.pipeline, start, patience);
+    if (first.rows == start.rows) {
+        report.rows_per_second = 0;
+        return;
+    }
+    const auto second = next_sample(target, report.pipeline, first, patience);
+    report.rows_per_second = rate_between(second.rows == first.rows ? start : first, second);
 }
 
 std::string state_of(const StatusReport& report) {
@@ -120,10 +158,11 @@ void ask_target(
     auto target = connect(settings.target.connection, command_name);
     report.lock_holder = lock_holder(target, settings.pipeline);
     if (history_writer::pg::has_metadata(target)) {
+        // First, since it takes time: the position is compared with the source's of right after.
+        measure_rate(target, options.patience, report);
         read_checkpoint(target, report, clocks);
         read_tables(target, report);
         read_gaps(target, report);
-        measure_rate(target, options.watch, report);
     }
     report.state = state_of(report);
 }

@@ -9,12 +9,14 @@ namespace pgchronicle::commands {
 
 struct StatusOptions {
     bool json{false};
-    /// How long to watch the target for rows per second; 0: do not.
-    std::chrono::milliseconds watch{0};
+    /// How long to wait for a sign of rows being stored, twice at most; 0: do not. Servers tell of
+    /// them about once a second.
+    std::chrono::milliseconds patience{1500};
 };
 
-/// One look at the pipeline: state, lag, slot, tables, gaps. Either side may be unreachable; what
-/// it alone knows is then left out. Holds no secret. Returns 0, or 1 without the target.
+/// One look at the pipeline: state, lag, rows per second, slot, tables, gaps. Either side may be
+/// unreachable; what it alone knows is then left out. Holds no secret. Returns 0, or 1 without the
+/// target.
 int status(const config::Settings& settings, const StatusOptions& options, std::ostream& out);
 
 }  // namespace pgchronicle::commands

@@ -302,6 +302,17 @@ void MapReader::unsupported(std::string_view key) {
     if (has(key)) report(key, "not supported by this version", {}, "Remove the key.");
 }
 
+void MapReader::supports_only(std::string_view key, std::string_view word) {
+    const auto given = scalar(key);
+    if (!given || given->text == word) return;
+    report(
+        key,
+        quoted(given->raw) + " is not supported by this version",
+        {},
+        "Allowed: " + std::string{word} + "."
+    );
+}
+
 void MapReader::require(std::string_view key) {
     if (!wrong_ && !has(key)) report(key, "missing required key");
 }

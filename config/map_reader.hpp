@@ -102,6 +102,8 @@ public:
 
     /// Refuses a key that is reserved for what this version cannot do.
     void unsupported(std::string_view key);
+    /// The same for a key whose default, `word`, is all that this version can do.
+    void supports_only(std::string_view key, std::string_view word);
 
     /// Notes a problem if the key was not given at all.
     void require(std::string_view key);

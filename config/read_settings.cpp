@@ -142,6 +142,14 @@ void read_history_columns(MapReader map, HistoryColumnNames& names) {
     map.finish();
 }
 
+/// What a later version will let one table, or all of them, choose.
+void read_reserved(MapReader& map) {
+    map.supports_only("intra_transaction", "keep");
+    map.supports_only("on_type_change", "stop");
+    map.unsupported("track");
+    map.unsupported("on_change");
+}
+
 TableOverride read_override(MapReader map) {
     TableOverride result;
     map.names("rename", result.rename);
@@ -150,9 +158,7 @@ TableOverride read_override(MapReader map) {
     if (map.has("on_unknown_key")) {
         map.word("on_unknown_key", on_unknown_key_words, result.on_unknown_key.emplace());
     }
-    for (const auto* const key : {"track", "intra_transaction", "on_type_change", "on_change"}) {
-        map.unsupported(key);
-    }
+    read_reserved(map);
     map.finish();
     return result;
 }
@@ -165,9 +171,7 @@ void read_tables(MapReader map, Tables& tables) {
         tables.overrides.emplace(name, read_override(overrides.own_section(name)));
     }
     read_history_columns(map.section("history_columns"), tables.history_columns);
-    for (const auto* const key : {"track", "intra_transaction", "on_type_change", "on_change"}) {
-        map.unsupported(key);
-    }
+    read_reserved(map);
     map.finish();
 }
 

@@ -147,10 +147,24 @@ void check_schema(Findings& findings, const std::string& schema) {
     }
 }
 
+void check_suffix(Findings& findings, const std::string& suffix) {
+    const std::string key = "target.table_suffix";
+    findings.name(key, suffix);
+    constexpr std::array<std::string_view, 3> readers{"_current", "_as_of", "_as_of_lsn"};
+    if (std::find(readers.begin(), readers.end(), suffix) == readers.end()) return;
+    findings.add(
+        key,
+        "suffix " + quoted(suffix) + " is reserved",
+        "Beside each history table stand a view and two functions whose names end in _current, "
+        "_as_of and _as_of_lsn.",
+        "Choose another, as _history."
+    );
+}
+
 void check_target(Findings& findings, const Target& target) {
     check_connection(findings, "target", target.connection);
     check_schema(findings, target.schema);
-    findings.name("target.table_suffix", target.table_suffix);
+    check_suffix(findings, target.table_suffix);
     findings.between("target.lock_timeout", target.lock_timeout, 0ms, 24h);
 }
 

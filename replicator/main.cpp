@@ -69,6 +69,8 @@ std::optional<pgoutput::Lsn> lsn_of(const std::string& text) {
     return lsn;
 }
 
+/// Copies and streams until told to stop, or until an error that does not pass. Once there is a
+/// log, errors are said there, in its form, and nowhere else.
 int run(const std::string& file, const Arguments& arguments) {
     // Before anything else: threads that come later inherit the blocked signals.
     replicator::io::Life life;
@@ -89,10 +91,15 @@ int run(const std::string& file, const Arguments& arguments) {
             log->error("reload_failed", {{"message", error.what()}});
         }
     });
-    replicator::io::Service service{settings, options, life, *log};
-    const auto code = service.run();
-    life.notify_stopping();
-    return static_cast<int>(code);
+    try {
+        replicator::io::Service service{settings, options, life, *log};
+        const auto code = service.run();
+        life.notify_stopping();
+        return static_cast<int>(code);
+    } catch (const std::exception& error) {
+        log->error("error", {{"message", error.what()}});
+        return commands::exit_needs_operator;
+    }
 }
 
 /// The commands and their options. Each is answered by the name of the one that was given.
@@ -104,29 +111,32 @@ struct CommandLine {
         app.set_version_flag("--version", std::string{"pgchronicle "} + PGCHRONICLE_VERSION);
         app.require_subcommand(1);
         app.fallthrough();
-        app.add_option(
+        takes_config(app);
+        add_run();
+        takes_config(*app.add_subcommand(
+            "check", "Find what would stop or surprise run, and the SQL that mends it"
+        ));
+        add_init();
+        add_status();
+        add_history();
+        add_repair();
+    }
+
+private:
+    /// Each command's help names the option; before the command's name it is taken, too.
+    void takes_config(CLI::App& command) {
+        command.add_option(
             "--config,-c",
             arguments.config_file,
             "Configuration file (default ./pgchronicle.yaml, then "
             "/etc/pgchronicle/pgchronicle.yaml)"
         );
-        add_run();
-        app.add_subcommand(
-            "check", "Find what would stop or surprise run, and the SQL that mends it"
-        );
-        add_init();
-        app.add_subcommand("status", "One look: state, lag, slot, tables, gaps")
-            ->add_flag("--json", arguments.json, "As one JSON object");
-        auto* history = app.add_subcommand("history", "Every version of one row, and what changed");
-        history->add_option("table", arguments.history.table, "schema.table, or table")->required();
-        history->add_option("key", arguments.history.key, "Values of the row key")->required();
-        add_repair();
     }
 
-private:
     void add_run() {
         auto* run =
             app.add_subcommand("run", "Copy what is missing, then stream changes into history");
+        takes_config(*run);
         auto* until = run->add_option(
             "--until-lsn", arguments.until_lsn, "Stop when everything up to this LSN is stored"
         );
@@ -136,6 +146,23 @@ private:
                "Stop when everything written so far is stored"
         )
             ->excludes(until);
+    }
+
+    void add_status() {
+        auto* status = app.add_subcommand(
+            "status", "One look: state, lag, rows per second, slot, tables, gaps"
+        );
+        takes_config(*status);
+        status->add_flag("--json", arguments.json, "As one JSON object");
+    }
+
+    void add_history() {
+        auto* history = app.add_subcommand("history", "Every version of one row, and what changed");
+        takes_config(*history);
+        history->add_option("table", arguments.history.table, "schema.table, or table")->required();
+        history->add_option(
+            "key", arguments.history.key, "Values of the row key's columns, in key order"
+        );
     }
 
     void add_init() {
@@ -153,6 +180,7 @@ private:
         repair->require_subcommand(1);
         auto* skip =
             repair->add_subcommand("skip", "Pass changes that cannot be read; records the gap");
+        takes_config(*skip);
         skip->add_option("--reason", arguments.skip.reason, "Why, for the audit row")->required();
         skip->add_option("--to", arguments.skip_to, "LSN to go on from (default: found by trial)");
         skip->add_flag("--yes,-y", arguments.skip.yes, "Do not ask");
@@ -161,14 +189,20 @@ private:
 
 int dispatch(const CLI::App& app, Arguments& arguments) {
     const auto given = [&](const char* name) { return app.got_subcommand(name); };
-    if (given("init")) return commands::init(arguments.init, std::cout, std::cerr);
+    if (given("init")) {
+        if (!arguments.config_file.empty()) {
+            throw CLI::ValidationError{
+                "init takes no --config: it writes a configuration, to the file named by --output"};
+        }
+        return commands::init(arguments.init, std::cout, std::cerr);
+    }
     const auto file = config::find_config_file(
         arguments.config_file.empty() ? std::nullopt : std::optional{arguments.config_file}
     );
     if (given("run")) return run(file, arguments);
     const auto settings = config::load(file);
     if (given("check")) return commands::check(settings, {}, std::cout);
-    if (given("status")) return commands::status(settings, {arguments.json, {}}, std::cout);
+    if (given("status")) return commands::status(settings, {.json = arguments.json}, std::cout);
     if (given("history"))
         return commands::history(settings, arguments.history, std::cout, std::cerr);
     arguments.skip.to = lsn_of(arguments.skip_to);

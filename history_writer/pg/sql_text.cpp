@@ -166,7 +166,8 @@ std::vector<std::string> create_readers_sql(const HistoryTable& table) {
                 to
             );
             return fmt::format(
-                "CREATE OR REPLACE FUNCTION {}({}) RETURNS SETOF {} LANGUAGE sql STABLE AS {}",
+                "CREATE OR REPLACE FUNCTION {}({}) RETURNS SETOF {} LANGUAGE sql STABLE"
+                " PARALLEL SAFE AS {}",
                 reader(suffix),
                 type,
                 name,

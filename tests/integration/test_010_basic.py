@@ -259,7 +259,7 @@ def test_views_and_functions_read_the_present_and_the_past(scene):
     service.stop()
 
 
-def test_a_reader_function_is_inlined_and_uses_the_index(scene):
+def test_a_reader_function_is_inlined_uses_the_index_and_many_processes(scene):
     _, service = begin(scene, KEYED + "; insert into operations.t select g, 'v' from "
                        "generate_series(1, 20000) g", "t")
     scene.catch_up(service)
@@ -269,6 +269,13 @@ def test_a_reader_function_is_inlined_and_uses_the_index(scene):
     plan = "\n".join(row[0] for row in scene.target.query(
         "explain select * from analytics.t_as_of_lsn(%s::pg_lsn) where id = 7", (lsn,)))
     assert "Function Scan" not in plan and "Index" in plan, plan
+    for reader, moment in (("t_as_of_lsn(%s::pg_lsn)", lsn), ("t_as_of(%s)", "2100-01-01")):
+        with scene.target.transaction() as cursor:
+            cursor.execute("set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0;"
+                           "set local min_parallel_table_scan_size = 0")
+            cursor.execute(f"explain select max(v) from analytics.{reader}", (moment,))
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "Gather" in plan and "Function Scan" not in plan, plan
 
 
 def test_a_large_transaction_and_a_copy_keep_their_order(scene, tmp_path):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support.pgchronicle import EXIT_USAGE, binary
+from support.pgchronicle import EXIT_OPERATOR, EXIT_USAGE, binary
 from support.scene import SOURCE_PASSWORD, TARGET_PASSWORD
 
 GOOD = """\
@@ -102,6 +102,8 @@ def test_help_and_version_exit_0(program):
         result = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=20)
         assert result.returncode == 0, (arguments, result.stderr)
         assert result.stdout
+        # Every command says how it finds its configuration, but the one that writes it.
+        assert ("--config" in result.stdout) == (arguments[0] not in ("--version", "init"))
 
 
 def test_secrets_are_told_nowhere(scene):
@@ -171,3 +173,35 @@ def test_json_logs_are_one_object_a_line(scene):
     lines = [json.loads(line) for line in service.log_text().splitlines()]
     assert {"starting", "stream_started", "stopped"} <= {line["event"] for line in lines}
     assert all({"time", "level", "event"} <= line.keys() for line in lines)
+
+
+def test_an_error_is_said_once_and_in_the_log_s_form(scene):
+    scene.source.execute("create table operations.t (id integer primary key, v text)")
+    scene.publish()
+    scene.create_slot()
+    scene.source.execute("insert into operations.t select g, repeat('x', 1000) "
+                         "from generate_series(1, 100) g")
+    # A transaction that is too large for memory needs a folder that is not there.
+    scene.configure(snapshot="never", spool_dir="/nonexistent/spool", memory_limit="24KiB",
+                    batch={"max_bytes": "8KiB"})
+    said = {}
+    for form in ("text", "json"):
+        scene.configure(log={"format": form})
+        result = scene.run("run", "--until-current")
+        assert result.returncode == EXIT_OPERATOR and not result.stdout
+        said[form] = result.stderr
+        assert result.stderr.count("/nonexistent/spool") == 1, result.stderr
+    lines = [json.loads(line) for line in said["json"].splitlines()]
+    assert "/nonexistent/spool" in lines[-1]["message"] and lines[-1]["level"] == "error"
+
+
+def test_check_tells_what_run_warns_of(scene):
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    scene.configure(target={"password": TARGET_PASSWORD}, http={"listen": "127.0.0.1:0"})
+    scene.pipeline.config_path.chmod(0o644)
+    result = scene.run("check")
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"^WARNING:  .*pgchronicle.yaml: holds a password", result.stdout, re.M)
+    assert "http.listen: no effect" in result.stdout
+    assert re.search(r"^OK: 0 fatal, 2 warnings", result.stdout, re.M), result.stdout

@@ -275,9 +275,13 @@ class Pipeline:
     def arguments(self, command, *arguments):
         return [binary(), command, *arguments, "--config", str(self.config_path)]
 
-    def run(self, command, *arguments, timeout=60, env=None, input_text=None):
-        """Runs a command to its end."""
-        return subprocess.run(self.arguments(command, *arguments), env=self.environment(env),
+    def run(self, command, *arguments, **options):
+        """Runs a command with the configuration to its end."""
+        return self.run_plain(*self.arguments(command, *arguments)[1:], **options)
+
+    def run_plain(self, *arguments, timeout=60, env=None, input_text=None):
+        """The same with these arguments alone."""
+        return subprocess.run([binary(), *arguments], env=self.environment(env),
                               cwd=self.workdir, timeout=timeout, capture_output=True, text=True,
                               input=input_text if input_text is not None else "")
 

@@ -219,8 +219,12 @@ TEST_CASE("what a later version will do is refused, not ignored", "[config]") {
         {good + "acknowledge: {hold_back: 1GiB}\n", "x.yaml:5: acknowledge.hold_back" + no},
         {good + "apply: {workers: 4}\n", "x.yaml:5: apply" + no},
         {good + "tables: {intra_transaction: collapse}\n",
-         "x.yaml:5: tables.intra_transaction" + no},
-        {good + "tables: {on_type_change: stop}\n", "x.yaml:5: tables.on_type_change" + no},
+         "x.yaml:5: tables.intra_transaction: \"collapse\" is not supported by this version\n"
+         "HINT:  Allowed: keep."},
+        {good + "tables:\n  overrides:\n    a.b:\n      on_type_change: text\n",
+         "x.yaml:8: tables.overrides.a.b.on_type_change: \"text\" is not supported by this "
+         "version\n"
+         "HINT:  Allowed: stop."},
         {good + "tables:\n  overrides:\n    a.b:\n      track: [c]\n",
          "x.yaml:8: tables.overrides.a.b.track" + no},
         {good + "tables: {overrides: {a.b: {on_change: f}}}\n",

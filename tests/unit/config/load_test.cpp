@@ -192,6 +192,19 @@ TEST_CASE("an empty section and an empty password count as absent", "[config]") 
     CHECK(settings.batch.rows_max == 50'000);
 }
 
+TEST_CASE("what is the only way yet may be said", "[config]") {
+    const auto said = parsed(
+        minimal +
+        "tables:\n"
+        "  intra_transaction: keep\n"
+        "  on_type_change: stop\n"
+        "  overrides: {a.b: {intra_transaction: keep, on_type_change: stop}}\n"
+    );
+    auto silent = parsed(minimal);
+    silent.tables.overrides["a.b"] = {};
+    REQUIRE(said == silent);
+}
+
 TEST_CASE("a password comes from its file", "[config]") {
     const TemporaryFile secret{"from a file\n"};
     const auto settings = parsed(

@@ -181,6 +181,17 @@ TEST_CASE("the target schema knows one placeholder and keeps off reserved names"
     });
 }
 
+TEST_CASE("a history table has another name than its view and functions", "[config]") {
+    for (const std::string suffix : {"_current", "_as_of", "_as_of_lsn"}) {
+        check({
+            {[&](Settings& s) { s.target.table_suffix = suffix; },
+             "target.table_suffix",
+             "suffix \"" + suffix + "\" is reserved"},
+        });
+    }
+    check_accepted({[](Settings& s) { s.target.table_suffix = "_currently"; }});
+}
+
 TEST_CASE("patterns name a schema, overrides name one table", "[config]") {
     check({
         {[](Settings& s) { s.tables.include = {}; },

@@ -140,6 +140,9 @@ TEST_CASE("beside each table stand a view and two functions", "[history_writer]"
     REQUIRE_THAT(readers[0], Contains("VIEW \"analytics\".\"orders_current\""));
     REQUIRE_THAT(readers[1], Contains("FUNCTION \"analytics\".\"orders_as_of\"(timestamptz)"));
     REQUIRE_THAT(readers[2], Contains("FUNCTION \"analytics\".\"orders_as_of_lsn\"(pg_lsn)"));
+    for (const auto& reader : {readers[1], readers[2]}) {
+        REQUIRE_THAT(reader, Contains(" STABLE PARALLEL SAFE "));
+    }
 }
 
 TEST_CASE("hostile names stay inside of their quotes in every statement", "[history_writer]") {
