@@ -21,6 +21,10 @@ using namespace std::string_view_literals;
 template <typename Enum, std::size_t size>
 using Words = std::array<std::pair<std::string_view, Enum>, size>;
 
+constexpr Words<bool, 4> switch_words{
+    {{"true"sv, true}, {"false"sv, false}, {"on"sv, true}, {"off"sv, false}}};
+constexpr Words<Streaming, 3> streaming_words{
+    {{"off"sv, Streaming::off}, {"on"sv, Streaming::on}, {"parallel"sv, Streaming::parallel}}};
 constexpr Words<CreateSlot, 2> create_slot_words{
     {{"never"sv, CreateSlot::never}, {"if_missing"sv, CreateSlot::if_missing}}};
 constexpr Words<OnSlotLost, 2> on_slot_lost_words{
@@ -112,6 +116,8 @@ void read_source(MapReader map, Reading& reading, Source& source) {
     map.require("publication");
     map.list("publication", source.publications);
     map.word("create_slot", create_slot_words, source.create_slot);
+    map.word("streaming", streaming_words, source.streaming);
+    map.word("two_phase", switch_words, source.two_phase);
     map.word("on_slot_lost", on_slot_lost_words, source.on_slot_lost);
     if (source.on_slot_lost == OnSlotLost::reconcile) {
         map.report(

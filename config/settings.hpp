@@ -15,6 +15,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 enum class CreateSlot { never, if_missing };
+/// Whether large transactions come while they run, and in the form that lets a server of 16 or
+/// later say more of those rolled back.
+enum class Streaming { off, on, parallel };
 enum class Snapshot { initial, never };
 enum class OnSlotLost { stop, reconcile };
 enum class OnUnknownKey { stop, open };
@@ -38,6 +41,8 @@ struct Source {
     std::vector<std::string> publications;  ///< At least one.
     CreateSlot create_slot{CreateSlot::never};
     OnSlotLost on_slot_lost{OnSlotLost::stop};
+    Streaming streaming{Streaming::off};
+    bool two_phase{false};  ///< Prepared transactions come with their PREPARE.
     /// A stream silent for this long, though asked to answer, is given up and opened again.
     milliseconds receive_timeout{300'000};
 

@@ -6,7 +6,14 @@ namespace {
 
 /// The server's versions as PQserverVersion counts them.
 constexpr int version_15 = 150000;
+constexpr int version_16 = 160000;
 constexpr int version_17 = 170000;
+
+/// The newest that the server has: 2 brought streaming, 3 two-phase commit, 4 parallel streaming.
+int protocol_version(int server_version) {
+    if (server_version >= version_16) return 4;
+    return server_version >= version_15 ? 3 : 2;
+}
 
 std::string doubled(const std::string& text, char quote) {
     std::string out;
@@ -33,19 +40,25 @@ std::string publication_list(const std::vector<std::string>& names) {
 
 std::string
 start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options) {
-    // Version 1 is what every server of 14 and later has; 2 to 4 add messages that are asked for
-    // only with streaming and two-phase.
     std::string command = "START_REPLICATION SLOT " + identifier(slot) + " LOGICAL " +
-                          to_string(start) + " (proto_version '1', publication_names " +
-                          publication_list(options.publications);
+                          to_string(start) + " (proto_version '" +
+                          std::to_string(protocol_version(options.server_version)) +
+                          "', publication_names " + publication_list(options.publications);
     if (options.form == history_writer::WireForm::binary) command += ", binary 'true'";
+    if (options.streaming != config::Streaming::off) {
+        const bool parallel = options.streaming == config::Streaming::parallel &&
+                              options.server_version >= version_16;
+        command += parallel ? ", streaming 'parallel'" : ", streaming 'on'";
+    }
+    if (options.two_phase) command += ", two_phase 'on'";
     return command + ")";
 }
 
-std::string create_slot(const std::string& slot, int server_version) {
+std::string create_slot(const std::string& slot, int server_version, bool two_phase) {
     std::string command = "CREATE_REPLICATION_SLOT " + identifier(slot) + " LOGICAL pgoutput ";
     if (server_version < version_15) return command + "NOEXPORT_SNAPSHOT";
     command += "(SNAPSHOT 'nothing'";
+    if (two_phase) command += ", TWO_PHASE true";
     if (server_version >= version_17) command += ", FAILOVER true";
     return command + ")";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/settings.hpp"
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
 
@@ -13,6 +14,9 @@ namespace pgchronicle::replicator {
 struct StreamOptions {
     std::vector<std::string> publications;
     history_writer::WireForm form{history_writer::WireForm::binary};
+    config::Streaming streaming{config::Streaming::off};
+    bool two_phase{false};
+    int server_version{0};  ///< As PQserverVersion counts; decides the protocol's version.
 };
 
 /// START_REPLICATION SLOT ... LOGICAL from `start`.
@@ -20,7 +24,7 @@ struct StreamOptions {
 start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options);
 
 /// CREATE_REPLICATION_SLOT for good, without a snapshot. `failover` where the server has it (17).
-[[nodiscard]] std::string create_slot(const std::string& slot, int server_version);
+[[nodiscard]] std::string create_slot(const std::string& slot, int server_version, bool two_phase);
 
 /// CREATE_REPLICATION_SLOT of a temporary slot that exports the snapshot of its starting point.
 [[nodiscard]] std::string create_snapshot_slot(const std::string& slot, int server_version);

@@ -228,11 +228,23 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
         initial_copy::SnapshotOptions waiting;
         waiting.source = source_options();
         (void)initial_copy::exec_in_time(
-            connection, create_slot(facts.slot_name, source_version_), waiting, life_.stop_token()
+            connection,
+            create_slot(facts.slot_name, source_version_, settings_.source.two_phase),
+            waiting,
+            life_.stop_token()
         );
         log_.info("slot_created", {{"slot", facts.slot_name}});
         facts.slot = source_catalog::read_slot(source, facts.slot_name);
         startup = check_startup(facts);
+    }
+    slot_position_ = facts.slot->confirmed_flush_lsn;
+    two_phase_ = settings_.source.two_phase || facts.slot->two_phase;
+    constexpr int version_15 = 150000;
+    if (two_phase_ && source_version_ < version_15) {
+        throw NeedsOperator{
+            "source.two_phase needs a source of PostgreSQL 15 or later",
+            "Before, pgoutput cannot send prepared transactions.",
+            "Remove the key; they come with their COMMIT PREPARED then."};
     }
     if (startup == Startup::go_on) return *facts.checkpoint;
 
@@ -341,8 +353,18 @@ Service::Turn Service::stream(
     auto connection = pq::Connection::open(options);
 
     SessionOptions session_options;
+    // Prepared transactions that have not ended come again from where the slot is, which is not
+    // behind the checkpoint; what is stored already is skipped.
+    const auto start =
+        two_phase_ ? std::min(checkpoint->position, slot_position_) : checkpoint->position;
     session_options.start_command = start_replication(
-        settings_.source.slot, checkpoint->position, {settings_.source.publications, tables.form()}
+        settings_.source.slot,
+        start,
+        {settings_.source.publications,
+         tables.form(),
+         settings_.source.streaming,
+         two_phase_,
+         source_version_}
     );
     session_options.form = tables.form();
     session_options.until = until;

@@ -17,14 +17,20 @@ constexpr int version_17 = 170000;
 
 TEST_CASE("a stream starts at the checkpoint with the options of its form", "[replicator]") {
     REQUIRE(
-        start_replication("cdc_pgoutput", pgoutput::Lsn{0x1600000028}, {{"p"}, WireForm::binary}) ==
+        start_replication(
+            "cdc_pgoutput",
+            pgoutput::Lsn{0x1600000028},
+            {{"p"}, WireForm::binary, {}, false, version_14}
+        ) ==
         "START_REPLICATION SLOT \"cdc_pgoutput\" LOGICAL 16/28"
-        " (proto_version '1', publication_names '\"p\"', binary 'true')"
+        " (proto_version '2', publication_names '\"p\"', binary 'true')"
     );
     REQUIRE(
-        start_replication("cdc_pgoutput", pgoutput::Lsn{1}, {{"p"}, WireForm::text}) ==
+        start_replication(
+            "cdc_pgoutput", pgoutput::Lsn{1}, {{"p"}, WireForm::text, {}, false, version_16}
+        ) ==
         "START_REPLICATION SLOT \"cdc_pgoutput\" LOGICAL 0/1"
-        " (proto_version '1', publication_names '\"p\"')"
+        " (proto_version '4', publication_names '\"p\"')"
     );
 }
 
@@ -39,23 +45,25 @@ TEST_CASE("a hostile name stays a name", "[replicator]") {
     REQUIRE(
         start_replication("a\"b", pgoutput::Lsn{1}, {{"it's \"x\""}, WireForm::text}) ==
         "START_REPLICATION SLOT \"a\"\"b\" LOGICAL 0/1"
-        " (proto_version '1', publication_names '\"it''s \"\"x\"\"\"')"
+        " (proto_version '2', publication_names '\"it''s \"\"x\"\"\"')"
     );
-    REQUIRE_THAT(create_slot("a\"b", version_17), Catch::Contains("SLOT \"a\"\"b\" LOGICAL"));
+    REQUIRE_THAT(
+        create_slot("a\"b", version_17, false), Catch::Contains("SLOT \"a\"\"b\" LOGICAL")
+    );
 }
 
 TEST_CASE("a slot is created without a snapshot, in the grammar of its server", "[replicator]") {
     REQUIRE(
-        create_slot("s", version_14) ==
+        create_slot("s", version_14, false) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput NOEXPORT_SNAPSHOT"
     );
     REQUIRE(
-        create_slot("s", version_15) ==
+        create_slot("s", version_15, false) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')"
     );
-    REQUIRE(create_slot("s", version_16) == create_slot("s", version_15));
+    REQUIRE(create_slot("s", version_16, false) == create_slot("s", version_15, false));
     REQUIRE(
-        create_slot("s", version_17) ==
+        create_slot("s", version_17, false) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)"
     );
 }
@@ -69,4 +77,22 @@ TEST_CASE("a snapshot's slot is temporary and exports it", "[replicator]") {
         create_snapshot_slot("s", version_17) ==
         "CREATE_REPLICATION_SLOT \"s\" TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
     );
+}
+
+TEST_CASE("streaming and two-phase are asked for as the server knows them", "[replicator]") {
+    const auto options = [](config::Streaming streaming, bool two_phase, int version) {
+        return start_replication(
+            "s", pgoutput::Lsn{1}, {{"p"}, WireForm::text, streaming, two_phase, version}
+        );
+    };
+    using config::Streaming;
+    REQUIRE_THAT(
+        options(Streaming::parallel, false, version_16), Catch::Contains("streaming 'parallel'")
+    );
+    REQUIRE_THAT(
+        options(Streaming::parallel, false, version_15),
+        Catch::Contains("proto_version '3'") && Catch::Contains("streaming 'on'")
+    );
+    REQUIRE_THAT(options(Streaming::off, true, version_15), Catch::Contains("two_phase 'on'"));
+    REQUIRE_THAT(create_slot("s", version_15, true), Catch::Contains("TWO_PHASE true"));
 }
