@@ -174,12 +174,15 @@ fill_pending_sql(const HistoryTable& table, const std::string& staging, std::siz
 }
 
 std::string settle_pending_sql(const HistoryTable& table) {
+    // Joined as sets: as many versions may wait as the slot held changes.
     return fmt::format(
-        "UPDATE pgchronicle.pending_value p SET columns = ARRAY(SELECT c FROM unnest(p.columns) c"
-        " WHERE NOT EXISTS (SELECT FROM pg_temp.resolvable r"
-        " WHERE r.row_key = p.row_key AND r.name = c AND {}))"
+        "UPDATE pgchronicle.pending_value w SET columns = rest.columns FROM (SELECT p.ctid AS"
+        " row_at, coalesce(array_agg(c.name ORDER BY c.i) FILTER (WHERE r.name IS NULL), '{{}}')"
+        " AS columns FROM pgchronicle.pending_value p"
+        " CROSS JOIN LATERAL unnest(p.columns) WITH ORDINALITY AS c(name, i)"
+        " LEFT JOIN pg_temp.resolvable r ON r.row_key = p.row_key AND r.name = c.name AND {}"
         " WHERE p.pipeline = $1 AND p.target_schema = {} AND p.target_table = {}"
-        " AND p.row_key IN (SELECT row_key FROM pg_temp.resolvable)",
+        " GROUP BY p.ctid) rest WHERE w.ctid = rest.row_at",
         same_lifetime,
         quote_literal(table.target_schema),
         quote_literal(table.target_table)

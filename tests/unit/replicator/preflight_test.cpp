@@ -1,6 +1,7 @@
 #include "replicator/preflight.hpp"
 
 #include "replicator/preflight_rules.hpp"
+#include "tests/unit/replicator/good_facts.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -9,109 +10,7 @@
 #include <vector>
 
 using namespace pgchronicle;
-using namespace pgchronicle::replicator;
-using pgoutput::Lsn;
-
-namespace {
-
-source_catalog::Column column(const std::string& name, std::uint32_t type, const std::string& sql) {
-    source_catalog::Column result;
-    result.name = name;
-    result.type = pgoutput::TypeOid{type};
-    result.type_name = sql;
-    result.type_sql = sql;
-    return result;
-}
-
-source_catalog::Table table(const std::string& schema, const std::string& name) {
-    source_catalog::Table result;
-    result.id = pgoutput::RelationId{16400};
-    result.schema_name = schema;
-    result.name = name;
-    result.columns = {column("id", 20, "bigint"), column("status", 25, "text")};
-    result.primary_key = {"id"};
-    result.can_select = true;
-    return result;
-}
-
-/// Two servers on which everything is as it should be.
-Facts good() {
-    Facts facts;
-    facts.settings.source.slot = "cdc_pgoutput";
-    facts.settings.source.publications = {"cdc_publication"};
-    facts.settings.pipeline = "finance";
-
-    SourceFacts source;
-    source.server.version = 150018;
-    source.server.system_identifier = "7";
-    source.server.database = "finance_db";
-    source.server.wal_level = "logical";
-    source.server.flush_lsn = Lsn{5000};
-    source.server.role = "cdc_user";
-    source.server.replication = true;
-    source.slot.emplace();
-    source.slot->name = "cdc_pgoutput";
-    source.slot->plugin = "pgoutput";
-    source.slot->database = "finance_db";
-    source.slot->confirmed_flush_lsn = Lsn{1000};
-    source.slot->wal_status = "reserved";
-    source.publications = {{.name = "cdc_publication"}};
-    source.tables = {table("operations", "orders")};
-    source.replication_slots = {10, 1};
-    source.wal_senders = {10, 0};
-    source.slot_keep_mib = 1024;
-    source.probe = SlotProbe::readable;
-    facts.source = source;
-
-    TargetFacts target;
-    target.version = 160002;
-    target.system_identifier = "8";
-    target.database = "analytics_db";
-    target.role = "analytics_user";
-    target.create_in_database = true;
-    target.temporary_tables = true;
-    target.schemas = {{"analytics", {}}, {"pgchronicle", {}}};
-    facts.target = target;
-    return facts;
-}
-
-/// The only problem that `facts` have.
-Problem only(const Facts& facts) {
-    const auto problems = preflight(facts);
-    for (const auto& problem : problems) UNSCOPED_INFO(problem.what << " / " << problem.detail);
-    REQUIRE(problems.size() == 1);
-    return problems.front();
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-history_writer::Checkpoint checkpoint_at(std::uint64_t position) {
-    history_writer::Checkpoint checkpoint;
-    checkpoint.source = {"7", 1, "finance_db", "cdc_pgoutput", {"cdc_publication"}};
-    checkpoint.position = Lsn{position};
-    return checkpoint;
-}
-
-TargetRelation history_relation() {
-    TargetRelation relation;
-    relation.columns = {
-        "id",
-        "status",
-        "valid_from",
-        "valid_to",
-        "is_current",
-        "operation_type",
-        "lsn_from",
-        "lsn_to",
-        "change_seq"};
-    relation.writable = true;
-    relation.owned = true;
-    return relation;
-}
-
-}  // namespace
+using namespace pgchronicle::test;
 
 TEST_CASE("two servers in order have no problem", "[preflight]") {
     CHECK(preflight(good()).empty());
@@ -476,85 +375,6 @@ TEST_CASE("published tables without history are noted, none at all is fatal", "[
     facts.settings.tables.exclude = {"*.*"};
     const auto problems = preflight(facts);
     CHECK(std::ranges::count(problems, Severity::fatal, &Problem::severity) == 1);
-}
-
-TEST_CASE("the target must be able to take the history", "[preflight]") {
-    Facts facts = good();
-    facts.target->in_recovery = true;
-    CHECK(only(facts).what == "target server is in recovery");
-
-    facts = good();
-    facts.target->version = 130012;
-    CHECK(has(only(facts).what, "older than PostgreSQL 14"));
-
-    facts = good();
-    facts.target->create_in_database = false;
-    CHECK(
-        only(facts).mending_sql ==
-        "GRANT CREATE ON DATABASE \"analytics_db\" TO \"analytics_user\";"
-    );
-    facts.target->schemas = {
-        {"analytics", {true, true, false}}, {"pgchronicle", {true, true, true}}};
-    CHECK(
-        only(facts).mending_sql ==
-        "GRANT USAGE, CREATE ON SCHEMA \"analytics\" TO \"analytics_user\";"
-    );
-
-    facts = good();
-    facts.target->temporary_tables = false;
-    CHECK(has(only(facts).mending_sql, "GRANT TEMPORARY"));
-}
-
-TEST_CASE("a relation in the history table's place must be our history table", "[preflight]") {
-    Facts facts = good();
-    const history_writer::TargetName name{"analytics", "orders_history"};
-    facts.target->relations[name] = history_relation();
-    CHECK(preflight(facts).empty());
-
-    facts.target->relations[name].pipeline = "other";
-    CHECK(has(only(facts).what, "belongs to another source table"));
-
-    facts.target->relations[name] = history_relation();
-    facts.target->relations[name].columns.pop_back();
-    CHECK(has(only(facts).what, "is not a history table"));
-
-    facts.target->relations[name] = history_relation();
-    facts.target->relations[name].writable = false;
-    CHECK(
-        only(facts).mending_sql ==
-        "GRANT SELECT, INSERT, UPDATE ON \"analytics\".\"orders_history\" TO "
-        "\"analytics_user\";"
-    );
-}
-
-TEST_CASE("a history that would be published to itself is refused", "[preflight]") {
-    Facts facts = good();
-    facts.source->publications.front().all_tables = true;
-    CHECK(preflight(facts).empty());
-    facts.target->system_identifier = "7";
-    facts.target->database = "finance_db";
-    CHECK(only(facts).severity == Severity::fatal);
-    facts.settings.tables.exclude = {"analytics.*"};
-    CHECK(preflight(facts).empty());
-}
-
-TEST_CASE("the checkpoint is compared as the start-up guard does", "[preflight]") {
-    Facts facts = good();
-    facts.target->checkpoint = checkpoint_at(1000);
-    CHECK(preflight(facts).empty());
-
-    facts.target->checkpoint = checkpoint_at(999);
-    CHECK(has(only(facts).what, "is ahead of the target"));
-    facts.target->checkpoint = checkpoint_at(5001);
-    CHECK(only(facts).what == "target is ahead of the source");
-
-    facts.target->checkpoint = checkpoint_at(1000);
-    facts.target->checkpoint->source.system_identifier = "9";
-    CHECK(has(only(facts).what, "is of another source"));
-
-    facts.target->checkpoint.reset();
-    facts.target->history_empty = false;
-    CHECK(has(only(facts).what, "is missing, but its history is not empty"));
 }
 
 TEST_CASE("spool_dir must be writable", "[preflight]") {

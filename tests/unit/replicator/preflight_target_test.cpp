@@ -1,0 +1,107 @@
+#include "replicator/preflight.hpp"
+#include "tests/unit/replicator/good_facts.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace pgchronicle;
+using namespace pgchronicle::test;
+
+namespace {
+
+TargetRelation history_relation() {
+    TargetRelation relation;
+    relation.columns = {
+        "id",
+        "status",
+        "valid_from",
+        "valid_to",
+        "is_current",
+        "operation_type",
+        "lsn_from",
+        "lsn_to",
+        "change_seq"};
+    relation.writable = true;
+    relation.owned = true;
+    return relation;
+}
+
+}  // namespace
+
+TEST_CASE("the target must be able to take the history", "[preflight]") {
+    Facts facts = good();
+    facts.target->in_recovery = true;
+    CHECK(only(facts).what == "target server is in recovery");
+
+    facts = good();
+    facts.target->version = 130012;
+    CHECK(has(only(facts).what, "older than PostgreSQL 14"));
+
+    facts = good();
+    facts.target->create_in_database = false;
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT CREATE ON DATABASE \"analytics_db\" TO \"analytics_user\";"
+    );
+    facts.target->schemas = {
+        {"analytics", {true, true, false}}, {"pgchronicle", {true, true, true}}};
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT USAGE, CREATE ON SCHEMA \"analytics\" TO \"analytics_user\";"
+    );
+
+    facts = good();
+    facts.target->temporary_tables = false;
+    CHECK(has(only(facts).mending_sql, "GRANT TEMPORARY"));
+}
+
+TEST_CASE("a relation in the history table's place must be our history table", "[preflight]") {
+    Facts facts = good();
+    const history_writer::TargetName name{"analytics", "orders_history"};
+    facts.target->relations[name] = history_relation();
+    CHECK(preflight(facts).empty());
+
+    facts.target->relations[name].pipeline = "other";
+    CHECK(has(only(facts).what, "belongs to another source table"));
+
+    facts.target->relations[name] = history_relation();
+    facts.target->relations[name].columns.pop_back();
+    CHECK(has(only(facts).what, "is not a history table"));
+
+    facts.target->relations[name] = history_relation();
+    facts.target->relations[name].writable = false;
+    CHECK(
+        only(facts).mending_sql ==
+        "GRANT SELECT, INSERT, UPDATE ON \"analytics\".\"orders_history\" TO "
+        "\"analytics_user\";"
+    );
+}
+
+TEST_CASE("a history that would be published to itself is refused", "[preflight]") {
+    Facts facts = good();
+    facts.source->publications.front().all_tables = true;
+    CHECK(preflight(facts).empty());
+    facts.target->system_identifier = "7";
+    facts.target->database = "finance_db";
+    CHECK(only(facts).severity == Severity::fatal);
+    facts.settings.tables.exclude = {"analytics.*"};
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("the checkpoint is compared as the start-up guard does", "[preflight]") {
+    Facts facts = good();
+    facts.target->checkpoint = checkpoint_at(1000);
+    CHECK(preflight(facts).empty());
+
+    facts.target->checkpoint = checkpoint_at(999);
+    CHECK(has(only(facts).what, "is ahead of the target"));
+    facts.target->checkpoint = checkpoint_at(5001);
+    CHECK(only(facts).what == "target is ahead of the source");
+
+    facts.target->checkpoint = checkpoint_at(1000);
+    facts.target->checkpoint->source.system_identifier = "9";
+    CHECK(has(only(facts).what, "is of another source"));
+
+    facts.target->checkpoint.reset();
+    facts.target->history_empty = false;
+    CHECK(has(only(facts).what, "is missing, but its history is not empty"));
+}
