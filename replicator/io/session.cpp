@@ -214,10 +214,8 @@ bool Session::is_behind_end(const pgoutput::Begin& begin) {
 void Session::begin_replay(const WholeTransaction& transaction) {
     replaying_ = transaction;
     replay_begun_ = false;
-    const bool streamed = transaction.context == pgoutput::StreamContext::inside_stream;
-    alone_ = policy_.full(
-        {.rows = streamed ? 0 : transaction_rows_, .bytes = transaction.messages->bytes()}
-    );
+    const auto& messages = *transaction.messages;
+    alone_ = policy_.full({.rows = messages.messages(), .bytes = messages.bytes()});
 }
 
 bool Session::settle(const StreamPipeline::Outcome& outcome) {
