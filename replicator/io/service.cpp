@@ -205,6 +205,11 @@ std::optional<ExitCode> Service::retry(const pq::Error& error) {
     return std::nullopt;
 }
 
+void Service::settle() {
+    failing_since_.reset();
+    backoff_.reset();
+}
+
 Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) {
     StartupFacts facts;
     facts.pipeline = settings_.pipeline;
@@ -219,6 +224,7 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     facts.server = source_catalog::read_server(source);
     wal_sender_timeout_ms_ = facts.server.wal_sender_timeout_ms;
     source_version_ = facts.server.version;
+    source_end_ = before_page_header(facts.server.flush_lsn);
 
     auto startup = check_startup(facts);
     if (startup == Startup::create_slot) {
@@ -298,6 +304,7 @@ Service::Turn Service::turn() {
         copy_first(target, tables, server.track_commit_timestamp);
         return life_.stop_token().stop_requested() ? Turn::finished : Turn::again;
     }
+    copy_left_.reset();
     if (options_.until_current && !options_.until) {
         options_.until = source_catalog::read_server(source).flush_lsn;
     }
@@ -307,8 +314,10 @@ Service::Turn Service::turn() {
 }
 
 void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times) {
-    for (const auto& pending : tables.pending()) {
-        if (pending.begun) initial_copy::discard_partial(target, *pending.table);
+    const auto pending = tables.pending();
+    if (copy_left_ && pending.size() < *copy_left_) settle();
+    for (const auto& table : pending) {
+        if (table.begun) initial_copy::discard_partial(target, *table.table);
     }
     initial_copy::CopyOptions options;
     options.snapshot.source = source_options();
@@ -321,7 +330,6 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     options.writer_pid = target.exec("SELECT pg_catalog.pg_backend_pid()").int64(0, 0);
     options.chunk_bytes = settings_.copy.chunk_bytes;
     initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
-    const auto pending = tables.pending();
     const auto seam = copy.prepare(pending);
     // What waits in the slot below the seam is history, and comes first.
     stream(target, tables, seam, true);
@@ -331,9 +339,12 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     life_.notify_status("copying");
     const auto checkpoint = pg::read_checkpoint(target, settings_.pipeline);
     const auto time = checkpoint ? checkpoint->last_commit_time : std::nullopt;
+    copy_left_ = pending.size();
     copy.run(tables.pending_as_of(
         copy.snapshot(), pending, {seam, time.value_or(pgoutput::PgTimestamp{})}
     ));
+    copy_left_.reset();
+    settle();
 }
 
 Service::Turn Service::stream(
@@ -368,6 +379,7 @@ Service::Turn Service::stream(
     );
     session_options.form = tables.form();
     session_options.until = until;
+    session_options.source_end = source_end_;
     const auto part = settings_.memory_limit_bytes / memory_parts;
     session_options.limits = {
         settings_.batch.max_delay,
@@ -386,7 +398,14 @@ Service::Turn Service::stream(
     session_options.transaction_memory_max = part;
 
     const Session::Parts parts{
-        sink, tables, log_, [this] { life_.beat(30s); }, [&target] { target.interrupt(true); }};
+        sink,
+        tables,
+        log_,
+        [this] { life_.beat(30s); },
+        [&target] { target.interrupt(true); },
+        [this] {
+            if (!copy_left_) settle();
+        }};
     Session session{std::move(connection), *checkpoint, session_options, parts};
     log_.info(
         "stream_started",
@@ -394,8 +413,6 @@ Service::Turn Service::stream(
          {"start_lsn", to_string(checkpoint->position)},
          {"form", tables.form() == history_writer::WireForm::binary ? "binary" : "text"}}
     );
-    failing_since_.reset();
-    backoff_.reset();
     if (!seam) {
         life_.notify_ready();
         life_.notify_status("streaming");

@@ -57,6 +57,8 @@ private:
     /// Asks the catalog what an error of the stream means.
     std::optional<ExitCode> after_refusal(const StreamError& error);
     std::optional<ExitCode> retry(const pq::Error& error);
+    /// Something was achieved: failures that follow are counted afresh.
+    void settle();
     void report(const std::string& primary, const std::string& detail, const std::string& hint);
 
     const config::Settings& settings_;
@@ -65,11 +67,15 @@ private:
     log::Logger& log_;
     Backoff backoff_;
     std::optional<Clock::time_point> failing_since_;
+    /// Tables that a copy had before it when it was begun, until one ends well. Meanwhile only
+    /// their number tells of progress: the stream stores its position before each attempt.
+    std::optional<std::size_t> copy_left_;
     int refusals_{0};  ///< Attempts in a row that a server refused for good reasons of its own.
     std::int64_t wal_sender_timeout_ms_{60'000};
     int source_version_{0};
     bool two_phase_{false};                      ///< Of the slot, or asked for.
     Lsn slot_position_;                          ///< Where the slot was when it was looked at.
+    Lsn source_end_;  ///< What the source had written when this turn began.
     std::set<pgoutput::RelationId> needs_text_;  ///< See PipelineTables.
 };
 

@@ -182,6 +182,10 @@ void Session::on_keepalive(const pgoutput::Keepalive& keepalive) {
     if (keepalive.reply_requested) reply_due_ = true;
     // Its position may be that of the commit we are still waiting for.
     if (inbox_.receiving()) return;
+    // A source that stands where the checkpoint does says so at the start, too, when it has not
+    // looked yet at what it has to send.
+    const bool had_nothing = stored_.committed >= options_.source_end;
+    if (had_nothing && keepalive.wal_end == stored_.committed) parts_.on_progress();
     acks_.on_received(keepalive.wal_end);
     idle_position_ = std::max(idle_position_, keepalive.wal_end);
     if (options_.until && keepalive.wal_end >= *options_.until) reached_until_ = true;
@@ -214,10 +218,8 @@ bool Session::is_behind_end(const pgoutput::Begin& begin) {
 void Session::begin_replay(const WholeTransaction& transaction) {
     replaying_ = transaction;
     replay_begun_ = false;
-    const bool streamed = transaction.context == pgoutput::StreamContext::inside_stream;
-    alone_ = policy_.full(
-        {.rows = streamed ? 0 : transaction_rows_, .bytes = transaction.messages->bytes()}
-    );
+    const auto& messages = *transaction.messages;
+    alone_ = policy_.full({.rows = messages.messages(), .bytes = messages.bytes()});
 }
 
 bool Session::settle(const StreamPipeline::Outcome& outcome) {
@@ -348,6 +350,7 @@ void Session::hand_over(bool continues) {
                      {"position", to_string(written_->position)}}
                 );
             }
+            if (!written_->continues) parts_.on_progress();
             pipeline_.builder().recycle(std::move(*written_));
             written_.reset();
             note_stored(*stored);

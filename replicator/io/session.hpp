@@ -25,6 +25,7 @@ struct SessionOptions {
     std::string start_command;
     history_writer::WireForm form{history_writer::WireForm::binary};
     std::optional<Lsn> until;  ///< Ends when everything up to here is stored.
+    Lsn source_end;            ///< What the source had written when the session was prepared.
     BatchLimits limits;
     std::chrono::milliseconds acknowledge_interval{2'000};
     std::chrono::milliseconds status_interval{10'000};
@@ -80,6 +81,8 @@ public:
         std::function<void()> beat;  ///< Called at least every second while alive.
         std::function<void()>
             on_stuck;  ///< The target does not answer and we must end: cut it off.
+        /// The checkpoint was written, or nothing has come that it does not hold.
+        std::function<void()> on_progress;
     };
 
     Session(

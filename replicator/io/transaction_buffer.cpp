@@ -35,6 +35,7 @@ void TransactionBuffer::append(std::span<const std::byte> message) {
     if (!message.empty()) {
         std::memcpy(memory_.data() + at + sizeof length, message.data(), message.size());
     }
+    ++messages_;
     if (memory_.size() > memory_max_) spill();
 }
 
@@ -63,6 +64,7 @@ void TransactionBuffer::clear() {
     memory_.clear();
     if (file_bytes_ != 0 && ::ftruncate(file_, 0) != 0) fail("could not truncate", spool_dir_);
     file_bytes_ = 0;
+    messages_ = 0;
     rewind();
 }
 

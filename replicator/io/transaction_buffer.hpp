@@ -30,6 +30,7 @@ public:
     /// Moves what is in memory to the file.
     void spill();
     [[nodiscard]] std::size_t memory_bytes() const { return memory_.size(); }
+    [[nodiscard]] std::uint64_t messages() const { return messages_; }
     [[nodiscard]] bool spilled() const { return file_bytes_ != 0; }
     [[nodiscard]] std::uint64_t bytes() const { return file_bytes_ + memory_.size(); }
 
@@ -40,6 +41,7 @@ private:
     std::size_t memory_max_;
     std::vector<std::byte> memory_;  ///< Length (4 bytes, native) and message, repeated.
     std::size_t memory_read_{0};
+    std::uint64_t messages_{0};
     int file_{-1};
     std::uint64_t file_bytes_{0};
     std::uint64_t file_read_{0};

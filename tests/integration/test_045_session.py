@@ -217,3 +217,62 @@ def test_a_publication_that_is_gone_is_named_as_gone(scene):
     assert service.wait(30) == EXIT_OPERATOR, service.tail()
     assert 'error: publication "cdc_publication"' in service.log_text()
     assert "Create it again" in service.log_text()
+
+
+# -- errors that come again and again ------------------------------------------------------------
+
+def test_retries_of_a_target_that_is_full_come_slower_and_end(scene):
+    service = begin(scene, retry={"delay_min": "50ms", "delay_max": "5s", "max_elapsed": "3s"})
+    fail_writes(scene, "53100")
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    assert service.wait(30) == EXIT_RETRIES, service.tail()
+    delays = [int(event.fields["delay_ms"]) for event in service.events("reconnecting")]
+    assert max(delays) >= 400, delays
+
+
+def test_retries_of_a_copy_end_although_each_one_streams_first(scene):
+    service = begin(scene)
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    # It is to be copied once more, and each attempt stores the position of its own snapshot first.
+    scene.target.execute("update pgchronicle.table_state set state = 'pending'")
+    fail_writes(scene, "53100")
+    scene.configure(retry={"delay_min": "50ms", "delay_max": "200ms", "max_elapsed": "2s"})
+    service = scene.start()
+    assert service.wait(30) == EXIT_RETRIES, service.tail()
+    assert len(service.events("copy_started")) > 2
+
+
+def test_retries_do_not_add_up_while_something_is_stored_in_between(scene):
+    service = begin(scene, retry={"delay_min": "20ms", "delay_max": "100ms", "max_elapsed": "2s"})
+    ends = time.monotonic() + 5
+    number = 0
+    while time.monotonic() < ends:
+        number += 1
+        seen = len(service.events("stream_started"))
+        assert scene.terminate_walsender()
+        service.wait_event("stream_started", 20, count=seen + 1)
+        scene.source.execute("insert into operations.t values (%s, 'a')", (number,))
+        scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    assert ids(scene) == list(range(1, number + 1))
+
+
+def test_a_stream_that_is_idle_for_long_counts_as_healthy(make_scene, new_cluster, program,
+                                                         target_cluster):
+    # A third of the time-out is how soon a silent server is asked where it is.
+    source = new_cluster("idle_source", wal_sender_timeout="2s", autovacuum="off")
+    scene = make_scene(source, target_cluster)
+    with StreamProxy(source.port) as proxy:
+        scene.configure(source={"dsn": proxy.dsn_through(scene.pipeline.config["source"]["dsn"])})
+        service = begin(scene, retry={"delay_min": "20ms", "delay_max": "100ms",
+                                      "max_elapsed": "3s"})
+        service.wait_for(lambda: scene.position() == parse_lsn(scene.source.lsn()), 30,
+                         "the checkpoint to hold all there is")
+        for _ in range(3):
+            seen = len(service.events("stream_started"))
+            proxy.cut()
+            service.wait_event("stream_started", 20, count=seen + 1)
+            stays_true(lambda: service.alive, 4, "the service's life")
+        assert service.stop() == EXIT_DONE

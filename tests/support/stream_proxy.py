@@ -9,8 +9,6 @@ import socket
 import struct
 import threading
 
-from .waiting import wait_until
-
 HEADER_BYTES = 5  # Tag and length.
 
 
@@ -64,8 +62,10 @@ class StreamProxy:
         with lock:
             client.sendall(data)
 
-    def wait_stream(self, count=1, timeout=30):
-        wait_until(lambda: len(self._streams) >= count, timeout, "a stream through the proxy")
+    def cut(self):
+        """Breaks the newest stream, as a network would."""
+        client, _ = self._streams[-1]
+        client.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()

@@ -73,8 +73,10 @@ TEST_CASE(
     TransactionBuffer buffer{spool_dir(), 64};
     append(buffer, {std::string(100, 'a'), std::string(100, 'b')});
     REQUIRE(read_all(buffer).size() == 2);
+    REQUIRE(buffer.messages() == 2);
     buffer.clear();
     REQUIRE(buffer.bytes() == 0);
+    REQUIRE(buffer.messages() == 0);
     REQUIRE_FALSE(buffer.spilled());
     REQUIRE(buffer.next().empty());
     append(buffer, {"small"});
