@@ -1,5 +1,9 @@
 #include "replicator/io/transaction_buffer.hpp"
 
+#include "pq/error.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -16,9 +20,52 @@ using Length = std::uint32_t;
 /// One read of the file: large enough that the system is asked rarely.
 constexpr std::size_t window_bytes = 1U << 20U;
 
-[[noreturn]] void fail(const char* what, const std::string& dir) {
-    throw std::system_error{
-        errno, std::generic_category(), std::string{what} + " in spool_dir \"" + dir + "\""};
+/// What PostgreSQL says of the same error of a file, so that the same ones pass by themselves on
+/// both sides. Source: errcode_for_file_access().
+const char* sqlstate_of(int error) {
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+        return "53100";  // disk_full
+    case ENFILE:
+    case EMFILE:
+        return "53000";  // insufficient_resources
+    case EPERM:
+    case EACCES:
+    case EROFS:
+        return "42501";  // insufficient_privilege
+    case ENOENT:
+        return "58P01";  // undefined_file
+    case EIO:
+        return "58030";  // io_error
+    default:
+        return "XX000";  // internal_error
+    }
+}
+
+const char* hint_of(int error) {
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+        return "Make room there; the transaction is then streamed again.";
+    case EOPNOTSUPP:
+    case EISDIR:
+        return "Its file system has no files without a name (O_TMPFILE); ext4, xfs, btrfs and "
+               "tmpfs have. Set spool_dir to such a folder.";
+    default:
+        return "Let this user write in the folder, or set spool_dir to another one.";
+    }
+}
+
+[[noreturn]] void fail(const char* what, const std::string& dir, int error = errno) {
+    throw pq::Error{{
+        .sqlstate = sqlstate_of(error),
+        .primary = fmt::format(
+            "{} in spool_dir \"{}\": {}", what, dir, std::generic_category().message(error)
+        ),
+        .detail = "A transaction that does not fit into memory waits there for its commit.",
+        .hint = hint_of(error),
+    }};
 }
 
 }  // namespace
@@ -87,7 +134,9 @@ bool TransactionBuffer::refill(std::size_t needed) {
         window_.resize(have + wanted);
         const auto n =
             ::pread(file_, window_.data() + have, wanted, static_cast<off_t>(file_read_));
-        if (n <= 0 && errno != EINTR) fail("could not read", spool_dir_);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            fail("could not read", spool_dir_, n == 0 ? EIO : errno);
+        }
         window_.resize(have + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
         file_read_ += static_cast<std::uint64_t>(std::max<ssize_t>(n, 0));
     }
@@ -101,7 +150,7 @@ std::span<const std::byte> TransactionBuffer::next() {
     };
     if (file_bytes_ != 0 && from_window(sizeof length)) {
         std::memcpy(&length, window_.data() + window_read_, sizeof length);
-        if (!from_window(sizeof length + length)) fail("could not read", spool_dir_);
+        if (!from_window(sizeof length + length)) fail("could not read", spool_dir_, EIO);
         const auto message =
             std::span<const std::byte>{window_}.subspan(window_read_ + sizeof length, length);
         window_read_ += sizeof length + length;

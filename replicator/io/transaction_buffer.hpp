@@ -10,7 +10,8 @@ namespace pgchronicle::replicator::io {
 
 /// The messages of the transaction that is being received, kept until its commit says where it
 /// ends. Small ones stay in memory; the rest of a large one goes to an unnamed file, which the
-/// system removes with the process. Throws std::system_error when the file cannot be written.
+/// system removes with the process. Throws pq::Error when the file cannot be written, with the
+/// SQLSTATE that a server would give: a full disk passes here as it does there.
 class TransactionBuffer {
 public:
     TransactionBuffer(std::string spool_dir, std::size_t memory_max)

@@ -43,7 +43,7 @@ using Received = std::variant<PartReceived, TransactionBegins, WholeTransaction>
 ///
 /// What does not fit into `memory_max` bytes goes to files in `spool_dir`. Nothing is kept over a
 /// reconnect: the server sends again what was not acknowledged.
-/// Errors: NeedsOperator for what the server cannot send; std::system_error from the files.
+/// Errors: NeedsOperator for what the server cannot send; pq::Error from the files.
 /// Source: manual, protocol-logicalrep-message-formats.
 class TransactionInbox {
 public:

@@ -276,3 +276,43 @@ def test_a_stream_that_is_idle_for_long_counts_as_healthy(make_scene, new_cluste
             service.wait_event("stream_started", 20, count=seen + 1)
             stays_true(lambda: service.alive, 4, "the service's life")
         assert service.stop() == EXIT_DONE
+
+
+# -- the spool folder ----------------------------------------------------------------------------
+
+def large_transaction(scene):
+    scene.source.execute("insert into operations.t select g, repeat(md5(g::text), 32) "
+                         "from generate_series(1, 20000) g")
+
+
+SMALL_MEMORY = {"memory_limit": "32MiB", "batch": {"max_bytes": "4MiB"}}
+
+
+def test_a_spool_folder_that_cannot_be_used_is_an_error_like_any_other(scene):
+    service = begin(scene, spool_dir="/nonexistent/spool", **SMALL_MEMORY)
+    large_transaction(scene)
+    assert service.wait(30) == EXIT_OPERATOR, service.tail()
+    said = service.log_text()
+    assert ('pgchronicle: error: could not create a file in spool_dir "/nonexistent/spool": '
+            "No such file or directory\n") in said
+    assert "\nDETAIL:  " in said and "\nHINT:  " in said
+    assert service.events("error")
+
+
+def test_a_spool_folder_that_is_full_is_waited_for(scene, tmp_path):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    if os.geteuid() != 0 or subprocess.run([*mount, "size=1m", "tmpfs", str(spool)],
+                                           check=False).returncode != 0:
+        pytest.skip("no file system of its own can be mounted")
+    try:
+        service = begin(scene, spool_dir=str(spool), retry={"delay_max": "500ms"}, **SMALL_MEMORY)
+        large_transaction(scene)
+        service.wait_event("reconnecting", 30, count=2, sqlstate="53100")
+        subprocess.run([*mount, "remount,size=100m", str(spool)], check=True)
+        scene.catch_up(service)
+        assert scene.target.value("select count(*) from analytics.t_history") == 20000
+        assert service.stop() == EXIT_DONE
+    finally:
+        subprocess.run(["umount", "--lazy", str(spool)], check=True)

@@ -1,15 +1,18 @@
 #include "replicator/io/transaction_buffer.hpp"
 
+#include "pq/error.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <random>
+#include <stdexcept>
 #include <string>
-#include <system_error>
 
 namespace {
 
-using pgchronicle::replicator::io::TransactionBuffer;
+using namespace pgchronicle;
+using replicator::io::TransactionBuffer;
 
 std::span<const std::byte> bytes_of(const std::string& text) {
     return std::as_bytes(std::span{text.data(), text.size()});
@@ -29,6 +32,17 @@ std::vector<std::string> read_all(TransactionBuffer& buffer) {
         messages.emplace_back(reinterpret_cast<const char*>(m.data()), m.size());
     }
     return messages;
+}
+
+/// What is said when a transaction does not fit and `dir` cannot take it.
+pq::Error error_of(const std::string& dir) {
+    TransactionBuffer buffer{dir, 4};
+    try {
+        buffer.append(bytes_of("too large"));
+    } catch (const pq::Error& error) {
+        return error;
+    }
+    throw std::logic_error{"it was taken"};
 }
 
 }  // namespace
@@ -101,9 +115,14 @@ TEST_CASE("messages of any size come back whatever the memory", "[replicator_io]
     }
 }
 
-TEST_CASE("a spool folder that is not there is an error that names it", "[replicator_io]") {
-    TransactionBuffer buffer{"/nonexistent/spool", 4};
-    REQUIRE_THROWS_WITH(
-        buffer.append(bytes_of("too large")), Catch::Contains("\"/nonexistent/spool\"")
+TEST_CASE("a spool folder that is not there is an error for an operator", "[replicator_io]") {
+    const auto error = error_of("/nonexistent/spool");
+    REQUIRE(
+        error.primary() ==
+        "could not create a file in spool_dir \"/nonexistent/spool\": No such file or directory"
     );
+    REQUIRE(error.sqlstate() == "58P01");
+    REQUIRE(error.disposition() == pq::Disposition::halt);
+    REQUIRE_FALSE(error.detail().empty());
+    REQUIRE_THAT(error.hint(), Catch::Contains("spool_dir"));
 }
