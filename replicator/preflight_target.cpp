@@ -1,5 +1,6 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/startup_guard.hpp"
 
 #include <algorithm>
 #include <set>
@@ -180,62 +181,24 @@ void judge_feedback(const Facts& facts, Problems& problems) {
     }
 }
 
-/// The checkpoint against the source, as the start-up guard compares them.
+/// The checkpoint against the source, by the start-up guard's own rules.
 void judge_checkpoint(const Facts& facts, Problems& problems) {
-    const auto& checkpoint = facts.target->checkpoint;
-    if (!checkpoint) {
-        if (facts.target->history_empty) return;
-        add(problems,
-            {
-                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
-                        " is missing, but its history is not empty",
-                .detail = "Where the history ends cannot be known.",
-                .hint = "Restore the row of pgchronicle.checkpoint from a backup, or move the "
-                        "history tables aside and begin anew.",
-            });
+    StartupFacts startup;
+    startup.pipeline = facts.settings.pipeline;
+    startup.checkpoint = facts.target->checkpoint;
+    startup.history_empty = facts.target->history_empty;
+    if (facts.source) {
+        startup.slot_name = facts.settings.source.slot;
+        startup.publication_names = facts.settings.source.publications;
+        startup.server = facts.source->server;
+        startup.slot = facts.source->slot;
+    } else if (startup.checkpoint) {
         return;
     }
-    if (!facts.source) return;
-    const auto& server = facts.source->server;
-    const auto& stored = checkpoint->source;
-    if (stored.system_identifier != server.system_identifier ||
-        stored.database != server.database || stored.slot != facts.settings.source.slot) {
-        add(problems,
-            {
-                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
-                        " is of another source",
-                .detail = "It is of system " + stored.system_identifier + ", database " +
-                          shown(stored.database) + ", slot " + shown(stored.slot) +
-                          "; the source is system " + server.system_identifier + ", database " +
-                          shown(server.database) + ", slot " + shown(facts.settings.source.slot) +
-                          ".",
-                .hint = "Connect to the right source, or give this one a pipeline name of its own.",
-            });
-        return;
-    }
-    const auto& slot = facts.source->slot;
-    if (slot && slot->confirmed_flush_lsn > checkpoint->position) {
-        add(problems,
-            {
-                .what = "slot " + shown(slot->name) + " is ahead of the target",
-                .detail = "The slot was acknowledged up to " +
-                          to_string(slot->confirmed_flush_lsn) + ", the target is complete up to " +
-                          to_string(checkpoint->position) +
-                          ". Somebody else read the slot, or the target was set back.",
-                .hint =
-                    "What lies between cannot be streamed any more. \"pgchronicle repair skip\" "
-                    "records it as a gap.",
-            });
-    }
-    if (!server.in_recovery && checkpoint->position > server.flush_lsn) {
-        add(problems,
-            {
-                .what = "target is ahead of the source",
-                .detail = "The target is complete up to " + to_string(checkpoint->position) +
-                          ", the source has written up to " + to_string(server.flush_lsn) +
-                          ". The source was set back, or is another one.",
-            });
-    }
+    auto refusal = checkpoint_refusal(startup);
+    if (!refusal) refusal = position_refusal(startup);
+    if (!refusal) return;
+    add(problems, {.what = refusal->what(), .detail = refusal->detail(), .hint = refusal->hint()});
 }
 
 }  // namespace

@@ -93,15 +93,30 @@ TEST_CASE("the checkpoint is compared as the start-up guard does", "[preflight]"
     CHECK(preflight(facts).empty());
 
     facts.target->checkpoint = checkpoint_at(999);
-    CHECK(has(only(facts).what, "is ahead of the target"));
+    CHECK(has(only(facts).what, "slot is ahead of the checkpoint"));
     facts.target->checkpoint = checkpoint_at(5001);
-    CHECK(only(facts).what == "target is ahead of the source");
-
-    facts.target->checkpoint = checkpoint_at(1000);
-    facts.target->checkpoint->source.system_identifier = "9";
-    CHECK(has(only(facts).what, "is of another source"));
+    CHECK(has(only(facts).what, "checkpoint is ahead of the source"));
 
     facts.target->checkpoint.reset();
     facts.target->history_empty = false;
-    CHECK(has(only(facts).what, "is missing, but its history is not empty"));
+    CHECK(has(only(facts).what, "is missing beside its history"));
+    facts.source.reset();
+    facts.source_failure = Failure{.primary = "refused"};
+    CHECK(preflight(facts).size() == 2);
+    facts.target->checkpoint = checkpoint_at(999);  // nothing to compare it with
+    CHECK(only(facts).where == Side::source);
+}
+
+TEST_CASE("a checkpoint of another source, or of its other timeline, is fatal", "[preflight]") {
+    Facts facts = good();
+    for (const auto& other :
+         {history_writer::SourceIdentity{"9", 1, "finance_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 2, "finance_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 1, "other_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 1, "finance_db", "other", {"cdc_publication"}}}) {
+        facts.target->checkpoint = checkpoint_at(1000);
+        facts.target->checkpoint->source = other;
+        CHECK(has(only(facts).what, "belongs to another source"));
+        CHECK(only(facts).severity == Severity::fatal);
+    }
 }
