@@ -1,5 +1,6 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/startup_guard.hpp"
 
 #include <algorithm>
 
@@ -20,6 +21,17 @@ std::string create_slot_sql(const std::string& slot) {
 
 std::string drop_slot_sql(const std::string& slot) {
     return "SELECT pg_drop_replication_slot(" + pq::quote_literal(slot) + ");";
+}
+
+/// There and back: two_phase is not copied along, the position and what waits behind it are.
+std::string without_two_phase_sql(const std::string& slot) {
+    const auto copy = [](const std::string& from, const std::string& to) {
+        return "SELECT pg_copy_logical_replication_slot(" + pq::quote_literal(from) + ", " +
+               pq::quote_literal(to) + ");\n";
+    };
+    const std::string aside = history_writer::shortened(slot + "_copy");
+    return copy(slot, aside) + drop_slot_sql(slot) + "\n" + copy(aside, slot) +
+           drop_slot_sql(aside);
 }
 
 bool initial_copy_due(const Facts& facts) {
@@ -235,11 +247,12 @@ void judge_slot_state(const Facts& facts, const source_catalog::Slot& slot, Prob
                 "ALTER SYSTEM SET max_slot_wal_keep_size = -1;\nSELECT pg_reload_conf();",
         });
     }
-    if (slot.two_phase) {
+    if (const auto refusal = two_phase_refusal(slot)) {
         problems.push_back({
-            .severity = Severity::note,
-            .what = "replication slot " + shown(slot.name) + " was created with two_phase",
-            .detail = "Prepared transactions are read when they commit, all the same.",
+            .what = refusal->what(),
+            .detail = refusal->detail(),
+            .hint = refusal->hint(),
+            .mending_sql = without_two_phase_sql(slot.name),
         });
     }
     if (!slot.active) return;

@@ -56,6 +56,7 @@ void check_slot(const StartupFacts& facts) {
                                                   : " (" + slot.invalidation_reason + ")."),
             "Changes since the checkpoint cannot be read any more."};
     }
+    if (auto refusal = two_phase_refusal(slot)) throw std::move(*refusal);
 }
 
 void check_publications(const StartupFacts& facts) {
@@ -89,6 +90,16 @@ std::vector<std::string> operations_left_out(const source_catalog::Publication& 
     if (!publication.deletes) operations.emplace_back("delete");
     if (!publication.truncates) operations.emplace_back("truncate");
     return operations;
+}
+
+std::optional<NeedsOperator> two_phase_refusal(const source_catalog::Slot& slot) {
+    if (!slot.two_phase) return std::nullopt;
+    return NeedsOperator{
+        "replication slot " + quoted(slot.name) + " was created with two_phase",
+        "It sends transactions when they are prepared, and this version of pgchronicle reads them "
+        "when they are committed: the first PREPARE TRANSACTION would stop it for good.",
+        "A copy of the slot does not have two_phase, and stands at the same position: "
+        "pg_copy_logical_replication_slot."};
 }
 
 std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts) {

@@ -43,6 +43,10 @@ enum class Startup {
     const source_catalog::Publication& publication
 );
 
+/// A slot with two_phase sends transactions when they are prepared, whether a client asks for that
+/// or not, and this version cannot decode it.
+[[nodiscard]] std::optional<NeedsOperator> two_phase_refusal(const source_catalog::Slot& slot);
+
 /// A checkpoint that is missing beside a history, or belongs to another source.
 [[nodiscard]] std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts);
 

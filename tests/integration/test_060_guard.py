@@ -181,6 +181,18 @@ def test_operations_that_are_split_between_publications_stop(scene):
         assert f'publication "{name}" does not publish' in checked.stdout
 
 
+def test_a_slot_with_two_phase_stops(scene):
+    """It sends what is prepared, asked or not; once it has, there is no way on."""
+    scene.source.execute(KEYED)
+    scene.publish()
+    scene.source.execute("select pg_create_logical_replication_slot(%s, 'pgoutput', "
+                         "twophase => true)", (scene.slot,))
+    result = scene.run("run", "--until-current", timeout=60)
+    assert result.returncode == EXIT_OPERATOR, result.stderr
+    assert "two_phase" in result.stderr and scene.slot in result.stderr
+    assert re.search(r"^HINT:  ", result.stderr, re.M), result.stderr
+
+
 def test_a_publication_that_is_narrowed_while_streaming_is_noticed(scene):
     scene.source.execute(KEYED)
     scene.publish()

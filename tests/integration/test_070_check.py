@@ -110,6 +110,27 @@ def test_a_physical_slot(scene):
     passes(scene)
 
 
+def test_a_slot_with_two_phase(scene):
+    ready(scene)
+    scene.source.execute("select pg_create_logical_replication_slot(%s, 'pgoutput', "
+                         "twophase => true)", (scene.slot,))
+    gid = f"waits_{scene.number}"
+    with scene.source.transaction() as cursor:
+        cursor.execute("insert into operations.t values (1, 'prepared')")
+        cursor.execute(f"prepare transaction '{gid}'")
+    scene.source.execute(f"commit prepared '{gid}'")
+    before = scene.confirmed()
+    chosen = mend(scene, fails(scene, scene.slot, "two_phase"), "replication_slot")
+    assert len(chosen) == 4
+    assert scene.confirmed() == before
+    passes(scene)
+    # What waited in it is read.
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.history("t", columns="id, operation_type") == [(1, "INSERT")]
+
+
 def test_a_missing_publication(scene):
     scene.source.execute(KEYED)
     mend(scene, fails(scene, "cdc_publication"), "CREATE PUBLICATION")

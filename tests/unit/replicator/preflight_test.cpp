@@ -146,6 +146,20 @@ TEST_CASE("a lost slot is fatal with the server's reason", "[preflight]") {
     CHECK(only(facts).severity == Severity::warning);
 }
 
+TEST_CASE("a slot with two_phase is fatal, and copied to and fro to be without", "[preflight]") {
+    Facts facts = good();
+    facts.source->slot->two_phase = true;
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(
+        problem.mending_sql ==
+        "SELECT pg_copy_logical_replication_slot('cdc_pgoutput', 'cdc_pgoutput_copy');\n"
+        "SELECT pg_drop_replication_slot('cdc_pgoutput');\n"
+        "SELECT pg_copy_logical_replication_slot('cdc_pgoutput_copy', 'cdc_pgoutput');\n"
+        "SELECT pg_drop_replication_slot('cdc_pgoutput_copy');"
+    );
+}
+
 TEST_CASE("a slot older than its publication is passed by repair skip", "[preflight]") {
     Facts facts = good();
     facts.source->probe = SlotProbe::publication_unknown;

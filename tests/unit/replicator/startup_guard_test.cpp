@@ -136,6 +136,16 @@ TEST_CASE("a checkpoint of another source is refused with both values", "[replic
     );
 }
 
+TEST_CASE("a slot with two_phase is refused", "[replicator]") {
+    for (const auto& start : {healthy(), fresh()}) {
+        auto facts = start;
+        facts.slot->two_phase = true;
+        const auto refusal = refusal_of(facts);
+        REQUIRE(refusal.primary == "replication slot \"cdc_pgoutput\" was created with two_phase");
+        REQUIRE_THAT(refusal.hint, Catch::Contains("pg_copy_logical_replication_slot"));
+    }
+}
+
 TEST_CASE("a slot that pgoutput cannot read is refused", "[replicator]") {
     for (const auto& start : {healthy(), fresh()}) {
         auto facts = start;
