@@ -13,6 +13,12 @@ std::string quoted(const std::string& text) {
     return '"' + text + '"';
 }
 
+std::string listed(const std::vector<std::string>& names) {
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : ", ") + quoted(name);
+    return list;
+}
+
 std::optional<NeedsOperator> identity_refusal(const StartupFacts& facts) {
     const auto& stored = facts.checkpoint->source;
     std::string differences;
@@ -31,6 +37,23 @@ std::optional<NeedsOperator> identity_refusal(const StartupFacts& facts) {
         differences,
         "Connect to the source that the history came from, or give this one a pipeline of its "
         "own."};
+}
+
+/// Publications may join: their tables are copied. One that goes takes tables along unnoticed.
+std::optional<NeedsOperator> narrowing_refusal(const StartupFacts& facts) {
+    const auto& configured = facts.publication_names;
+    const auto& stored = facts.checkpoint->source.publications;
+    const auto gone = std::find_if(stored.begin(), stored.end(), [&](const auto& name) {
+        return std::find(configured.begin(), configured.end(), name) == configured.end();
+    });
+    if (gone == stored.end()) return std::nullopt;
+    return NeedsOperator{
+        "publication " + quoted(*gone) + " is not configured any more",
+        "The checkpoint of pipeline " + quoted(facts.pipeline) + " was written with " +
+            listed(stored) + ", and source.publication names " + listed(configured) +
+            ": changes of tables that only the former publish would be missing in the history.",
+        "Name it in source.publication again. Tables whose history shall end can be left out with "
+        "tables.exclude."};
 }
 
 void check_slot(const StartupFacts& facts) {
@@ -110,7 +133,8 @@ std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts) {
             "The history tables hold rows, and pgchronicle.checkpoint does not say up to where.",
             "Restore the row, or move the history aside to start anew."};
     }
-    return identity_refusal(facts);
+    if (auto refusal = identity_refusal(facts)) return refusal;
+    return narrowing_refusal(facts);
 }
 
 std::optional<NeedsOperator> position_refusal(const StartupFacts& facts) {

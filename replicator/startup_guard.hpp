@@ -47,7 +47,8 @@ enum class Startup {
 /// or not, and this version cannot decode it.
 [[nodiscard]] std::optional<NeedsOperator> two_phase_refusal(const source_catalog::Slot& slot);
 
-/// A checkpoint that is missing beside a history, or belongs to another source.
+/// A checkpoint that is missing beside a history, belongs to another source, or was written with
+/// publications that are not configured any more.
 [[nodiscard]] std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts);
 
 /// A checkpoint between which and the slot, or the source's end, changes would be lost.

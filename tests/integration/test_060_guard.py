@@ -166,6 +166,25 @@ def test_a_publication_that_would_lose_changes_stops(scene, publish):
     assert "cdc_publication" in result.stderr
 
 
+def test_a_publication_that_is_not_configured_any_more_stops(scene):
+    source = scene.source
+    source.execute(KEYED + "; create table operations.u (id integer primary key)")
+    scene.publish("table operations.t")
+    scene.start_streaming().stop()
+    source.execute("create publication cdc_more for table operations.u")
+    scene.configure(source={"publication": ["cdc_publication", "cdc_more"]})
+    service = scene.start_streaming()
+    source.execute("insert into operations.u values (1)")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.target.query("select id from analytics.u_current") == [(1,)]
+    # Nothing writes down yet that it has joined.
+    scene.target.execute("update pgchronicle.checkpoint "
+                         "set publications = '{cdc_publication, cdc_more}'")
+    scene.configure(source={"publication": "cdc_publication"})
+    stops(scene, "cdc_more", "source.publication")
+
+
 def test_operations_that_are_split_between_publications_stop(scene):
     scene.source.execute(KEYED)
     scene.source.execute("create publication cdc_publication for all tables "

@@ -120,3 +120,11 @@ TEST_CASE("a checkpoint of another source, or of its other timeline, is fatal", 
         CHECK(only(facts).severity == Severity::fatal);
     }
 }
+
+TEST_CASE("a publication that the checkpoint knows and nobody configures is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.target->checkpoint = checkpoint_at(1000);
+    facts.target->checkpoint->source.publications.emplace_back("cdc_more");
+    CHECK(only(facts).what == "publication \"cdc_more\" is not configured any more");
+    CHECK(only(facts).severity == Severity::fatal);
+}
