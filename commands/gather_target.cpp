@@ -1,6 +1,5 @@
 #include "commands/gather_target.hpp"
 
-#include "commands/connect.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/target_table.hpp"
@@ -135,7 +134,8 @@ TargetFacts gather_target(pq::Connection& target, const replicator::Facts& facts
     read_schemas(target, std::move(schemas), result);
     read_relations(target, planned, result);
     read_metadata(target, facts.settings, result);
-    result.lock_holder = lock_holder(target, facts.settings.pipeline);
+    result.lock_holder =
+        history_writer::pg::pipeline_lock_holder(target, facts.settings.pipeline, "");
     return result;
 }
 

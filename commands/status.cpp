@@ -118,7 +118,7 @@ void ask_target(
     Clocks& clocks
 ) {
     auto target = connect(settings.target.connection, command_name);
-    report.lock_holder = lock_holder(target, settings.pipeline);
+    report.lock_holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline, "");
     if (history_writer::pg::has_metadata(target)) {
         read_checkpoint(target, report, clocks);
         read_tables(target, report);
