@@ -41,6 +41,10 @@ TEST_CASE("a hostile name stays a name", "[replicator]") {
         "START_REPLICATION SLOT \"a\"\"b\" LOGICAL 0/1"
         " (proto_version '1', publication_names '\"it''s \"\"x\"\"\"')"
     );
+    REQUIRE_THAT(
+        start_replication("s", pgoutput::Lsn{1}, {{R"(a\b)"}, WireForm::text}),
+        Catch::Contains(R"(publication_names '"a\b"')")
+    );
     REQUIRE_THAT(create_slot("a\"b", version_17), Catch::Contains("SLOT \"a\"\"b\" LOGICAL"));
 }
 
