@@ -1,6 +1,5 @@
 #include "commands/gather_target.hpp"
 
-#include "commands/connect.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/table_state.hpp"
@@ -51,10 +50,13 @@ void read_schemas(pq::Connection& target, std::set<std::string> names, TargetFac
     }
 }
 
-// Rows (schema, table, kind, columns, writable, owned), one for each name that is taken.
+// Rows (schema, table, kind, columns, their types, writable, owned), one for each name that is
+// taken.
 constexpr const char* relations_sql = R"(
 SELECT n.nspname, c.relname, c.relkind,
        ARRAY(SELECT a.attname::text FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+       ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
            AND has_table_privilege(c.oid, 'UPDATE'),
@@ -79,9 +81,13 @@ void read_relations(
     for (int row = 0; row < rows.rows(); ++row) {
         replicator::TargetRelation relation;
         relation.kind = rows.text(row, 2).front();
-        relation.columns = pq::parse_array_text(rows.text(row, 3));
-        relation.writable = rows.boolean(row, 4);
-        relation.owned = rows.boolean(row, 5);
+        const auto columns = pq::parse_array_text(rows.text(row, 3));
+        const auto types = pq::parse_array_text(rows.text(row, 4));
+        for (std::size_t i = 0; i < columns.size() && i < types.size(); ++i) {
+            relation.columns.push_back({columns[i], types[i]});
+        }
+        relation.writable = rows.boolean(row, 5);
+        relation.owned = rows.boolean(row, 6);
         facts.relations.emplace(
             history_writer::TargetName{rows.str(row, 0), rows.str(row, 1)}, std::move(relation)
         );
@@ -98,7 +104,7 @@ void read_metadata(pq::Connection& target, const config::Settings& settings, Tar
         facts.history_empty =
             facts.checkpoint || history_writer::pg::history_empty(target, settings.pipeline);
         const auto owners = target.exec(
-            "SELECT target_schema, target_table, pipeline, source_schema, source_table"
+            "SELECT target_schema, target_table, pipeline, source_schema, source_table, row_key"
             " FROM pgchronicle.table_state"
         );
         for (int row = 0; row < owners.rows(); ++row) {
@@ -107,6 +113,7 @@ void read_metadata(pq::Connection& target, const config::Settings& settings, Tar
             found->second.pipeline = owners.str(row, 2);
             found->second.source_schema = owners.str(row, 3);
             found->second.source_table = owners.str(row, 4);
+            found->second.row_key = pq::parse_array_text(owners.text(row, 5));
         }
     } catch (const pq::Error& error) {
         if (error.sqlstate() != insufficient_privilege) throw;
@@ -127,7 +134,8 @@ TargetFacts gather_target(pq::Connection& target, const replicator::Facts& facts
     read_schemas(target, std::move(schemas), result);
     read_relations(target, planned, result);
     read_metadata(target, facts.settings, result);
-    result.lock_holder = lock_holder(target, facts.settings.pipeline);
+    result.lock_holder =
+        history_writer::pg::pipeline_lock_holder(target, facts.settings.pipeline, "");
     return result;
 }
 

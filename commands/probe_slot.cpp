@@ -1,6 +1,6 @@
 #include "commands/probe_slot.hpp"
 
-#include "pq/quoting.hpp"
+#include "replicator/slot_commands.hpp"
 
 #include <utility>
 
@@ -35,15 +35,6 @@ private:
 
 }  // namespace
 
-std::string publication_names(std::span<const std::string> publications) {
-    std::string list;
-    for (const std::string& name : publications) {
-        if (!list.empty()) list += ',';
-        list += pq::quote_identifier(name);
-    }
-    return list;
-}
-
 replicator::SlotProbe probe_slot(
     pq::Connection& source,
     const std::string& slot,
@@ -62,7 +53,9 @@ replicator::SlotProbe probe_slot(
         source.exec(
             "SELECT count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes($1,"
             " nullif($2, '')::pg_lsn, 1, 'proto_version', '1', 'publication_names', $3)",
-            {slot, options.upto ? to_string(*options.upto) : "", publication_names(publications)}
+            {slot,
+             options.upto ? to_string(*options.upto) : "",
+             replicator::publication_names(publications)}
         );
     } catch (const pq::Error& error) {
         if (error.connection_lost()) throw;

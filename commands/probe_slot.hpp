@@ -11,9 +11,6 @@
 
 namespace pgchronicle::commands {
 
-/// Publications as pgoutput's option lists them: identifiers with quotes, divided by commas.
-[[nodiscard]] std::string publication_names(std::span<const std::string> publications);
-
 struct ProbeOptions {
     /// Only transactions that commit before it are looked at.
     std::optional<pgoutput::Lsn> upto;

@@ -1,6 +1,7 @@
 #include "commands/readable_from.hpp"
 
 #include "commands/probe_slot.hpp"
+#include "replicator/slot_commands.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <fmt/format.h>
@@ -70,7 +71,7 @@ Lsn record_end(
     source.exec(
         "SELECT count(*) FROM pg_catalog.pg_logical_slot_get_binary_changes($1, $2::pg_lsn, NULL,"
         " 'proto_version', '1', 'publication_names', $3)",
-        {copy.name(), to_string(position), publication_names(publications)}
+        {copy.name(), to_string(position), replicator::publication_names(publications)}
     );
     const auto moved = source_catalog::read_slot(source, copy.name());
     return moved ? std::max(position, moved->confirmed_flush_lsn) : position;

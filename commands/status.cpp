@@ -156,7 +156,7 @@ void ask_target(
     Clocks& clocks
 ) {
     auto target = connect(settings.target.connection, command_name);
-    report.lock_holder = lock_holder(target, settings.pipeline);
+    report.lock_holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline, "");
     if (history_writer::pg::has_metadata(target)) {
         // First, since it takes time: the position is compared with the source's of right after.
         measure_rate(target, options.patience, report);

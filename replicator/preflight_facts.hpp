@@ -98,13 +98,20 @@ struct SchemaRights {
     bool create{false};
 };
 
+struct TargetColumn {
+    std::string name;
+    std::string type_sql;  ///< format_type(), with modifier.
+};
+
 /// A relation of the target that has the name of a history table.
 struct TargetRelation {
     char kind{'r'};  ///< pg_class.relkind
-    std::vector<std::string> columns;
+    std::vector<TargetColumn> columns;
     std::string pipeline{};  ///< Whose history it is, by pgchronicle.table_state.
     std::string source_schema{};
     std::string source_table{};
+    /// By which columns its rows are told apart, by pgchronicle.table_state, too.
+    std::vector<std::string> row_key{};
     bool writable{false};  ///< SELECT, INSERT and UPDATE for the connected role.
     bool owned{false};     ///< Needed for new columns, indexes and views.
 };

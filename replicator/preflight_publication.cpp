@@ -1,6 +1,7 @@
 #include "history_writer/table_pattern.hpp"
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/startup_guard.hpp"
 
 #include <algorithm>
 #include <array>
@@ -61,36 +62,18 @@ void judge_missing(const Facts& facts, const std::string& name, Problems& proble
     problems.push_back(std::move(problem));
 }
 
-struct Operation {
-    const char* name;
-    bool Publication::*published;
-};
-
-constexpr std::array operations{
-    Operation{"insert", &Publication::inserts},
-    Operation{"update", &Publication::updates},
-    Operation{"delete", &Publication::deletes},
-    Operation{"truncate", &Publication::truncates},
-};
-
-/// Operations that one publication leaves out are fatal unless another one has them: the tables
-/// may then be in both.
 void judge_operations(const Facts& facts, Problems& problems) {
-    const auto& publications = facts.source->publications;
-    for (const Publication& publication : publications) {
-        std::vector<std::string> published;
-        std::vector<std::string> missing;
-        bool anywhere = true;
-        for (const Operation& operation : operations) {
-            const bool here = publication.*operation.published;
-            (here ? published : missing).emplace_back(operation.name);
-            anywhere = anywhere && std::ranges::any_of(publications, [&](const auto& other) {
-                           return other.*operation.published;
-                       });
-        }
+    constexpr std::array operations{"insert", "update", "delete", "truncate"};
+    for (const Publication& publication : facts.source->publications) {
+        const auto missing = operations_left_out(publication);
         if (missing.empty()) continue;
+        std::vector<std::string> published;
+        for (const char* operation : operations) {
+            if (std::ranges::find(missing, operation) == missing.end()) {
+                published.emplace_back(operation);
+            }
+        }
         problems.push_back({
-            .severity = anywhere ? Severity::warning : Severity::fatal,
             .what =
                 "publication " + shown(publication.name) + " does not publish " + joined(missing),
             .detail =

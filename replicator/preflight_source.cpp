@@ -1,5 +1,6 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/startup_guard.hpp"
 
 #include <algorithm>
 
@@ -233,13 +234,6 @@ void judge_slot_state(const Facts& facts, const source_catalog::Slot& slot, Prob
             .hint = "Start pgchronicle at once, or raise the limit.",
             .mending_sql =
                 "ALTER SYSTEM SET max_slot_wal_keep_size = -1;\nSELECT pg_reload_conf();",
-        });
-    }
-    if (slot.two_phase) {
-        problems.push_back({
-            .severity = Severity::note,
-            .what = "replication slot " + shown(slot.name) + " was created with two_phase",
-            .detail = "Prepared transactions are read when they commit, all the same.",
         });
     }
     if (!slot.active) return;

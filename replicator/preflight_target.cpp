@@ -1,5 +1,6 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/startup_guard.hpp"
 
 #include <algorithm>
 #include <set>
@@ -10,6 +11,7 @@ namespace pgchronicle::replicator {
 namespace {
 
 using Problems = std::vector<Problem>;
+using history_writer::HistoryTable;
 
 constexpr const char* metadata_schema = "pgchronicle";
 
@@ -90,16 +92,69 @@ void judge_rights(const TargetFacts& target, Problems& problems) {
 
 bool has_own_columns(const TargetRelation& relation, const config::HistoryColumnNames& names) {
     const auto has = [&](const std::string& name) {
-        return std::ranges::find(relation.columns, name) != relation.columns.end();
+        return std::ranges::find(relation.columns, name, &TargetColumn::name) !=
+               relation.columns.end();
     };
     return has(names.valid_from) && has(names.valid_to) && has(names.is_current) &&
            has(names.operation_type) && has(names.lsn_from) && has(names.lsn_to) &&
            has(names.change_seq);
 }
 
+/// The view of open versions depends on every column; the two functions do not.
+std::string
+alter_column_sql(const HistoryTable& table, const history_writer::HistoryColumn& column) {
+    const std::string name = pq::quote_qualified(table.target_schema, table.target_table);
+    const std::string view = pq::quote_qualified(
+        table.target_schema, history_writer::shortened(table.base_name + "_current")
+    );
+    const std::string identifier = pq::quote_identifier(column.name);
+    return "DROP VIEW " + view + ";\nALTER TABLE " + name + " ALTER COLUMN " + identifier +
+           " TYPE " + column.type_sql + " USING " + identifier + "::" + column.type_sql +
+           ";\nCREATE VIEW " + view + " AS SELECT * FROM " + name + " WHERE " +
+           pq::quote_identifier(table.names.is_current) + ";";
+}
+
+/// What stops the writer as soon as it meets the table.
+void judge_history_shape(
+    const HistoryTable& table,
+    const TargetRelation& relation,
+    Problems& problems
+) {
+    const std::string name = shown(table.target_schema, table.target_table);
+    for (const auto& column : table.columns) {
+        const auto found = std::ranges::find(relation.columns, column.name, &TargetColumn::name);
+        if (found == relation.columns.end() || found->type_sql == column.type_sql) continue;
+        add(problems,
+            {
+                .what = "column " + shown(column.name) + " of table " + name +
+                        " has another type than the source's",
+                .detail =
+                    "It is " + found->type_sql + " there, and " + column.type_sql + " is due.",
+                .hint = "Whoever may read the view must be granted that again.",
+                .mending_sql = alter_column_sql(table, column),
+            });
+    }
+    if (relation.source_table.empty()) return;  // Not ours yet: the key is what we make it.
+    std::vector<std::string> key;
+    for (const auto column : table.key) key.push_back(table.columns[column].name);
+    if (key == relation.row_key) return;
+    const auto text = [](const std::vector<std::string>& columns) {
+        return columns.empty() ? "the whole row" : "(" + joined(columns) + ")";
+    };
+    add(problems,
+        {
+            .what = "row key of table " + shown(table.source_schema, table.source_table) +
+                    " has changed",
+            .detail = "Its history is kept by " + text(relation.row_key) + ", and the key is " +
+                      text(key) + " now.",
+            .hint = "Restore the key on the source, or move the history table aside and start its "
+                    "history anew.",
+        });
+}
+
 void judge_relation(
     const Facts& facts,
-    const history_writer::HistoryTable& table,
+    const HistoryTable& table,
     const TargetRelation& relation,
     Problems& problems
 ) {
@@ -135,6 +190,8 @@ void judge_relation(
                 .hint = "Two pipelines never write one history table: choose another "
                         "target.schema or target.table_suffix.",
             });
+    } else {
+        judge_history_shape(table, relation, problems);
     }
     if (!relation.writable) {
         add(problems,
@@ -180,62 +237,24 @@ void judge_feedback(const Facts& facts, Problems& problems) {
     }
 }
 
-/// The checkpoint against the source, as the start-up guard compares them.
+/// The checkpoint against the source, by the start-up guard's own rules.
 void judge_checkpoint(const Facts& facts, Problems& problems) {
-    const auto& checkpoint = facts.target->checkpoint;
-    if (!checkpoint) {
-        if (facts.target->history_empty) return;
-        add(problems,
-            {
-                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
-                        " is missing, but its history is not empty",
-                .detail = "Where the history ends cannot be known.",
-                .hint = "Restore the row of pgchronicle.checkpoint from a backup, or move the "
-                        "history tables aside and begin anew.",
-            });
+    StartupFacts startup;
+    startup.pipeline = facts.settings.pipeline;
+    startup.checkpoint = facts.target->checkpoint;
+    startup.history_empty = facts.target->history_empty;
+    if (facts.source) {
+        startup.slot_name = facts.settings.source.slot;
+        startup.publication_names = facts.settings.source.publications;
+        startup.server = facts.source->server;
+        startup.slot = facts.source->slot;
+    } else if (startup.checkpoint) {
         return;
     }
-    if (!facts.source) return;
-    const auto& server = facts.source->server;
-    const auto& stored = checkpoint->source;
-    if (stored.system_identifier != server.system_identifier ||
-        stored.database != server.database || stored.slot != facts.settings.source.slot) {
-        add(problems,
-            {
-                .what = "checkpoint of pipeline " + shown(facts.settings.pipeline) +
-                        " is of another source",
-                .detail = "It is of system " + stored.system_identifier + ", database " +
-                          shown(stored.database) + ", slot " + shown(stored.slot) +
-                          "; the source is system " + server.system_identifier + ", database " +
-                          shown(server.database) + ", slot " + shown(facts.settings.source.slot) +
-                          ".",
-                .hint = "Connect to the right source, or give this one a pipeline name of its own.",
-            });
-        return;
-    }
-    const auto& slot = facts.source->slot;
-    if (slot && slot->confirmed_flush_lsn > checkpoint->position) {
-        add(problems,
-            {
-                .what = "slot " + shown(slot->name) + " is ahead of the target",
-                .detail = "The slot was acknowledged up to " +
-                          to_string(slot->confirmed_flush_lsn) + ", the target is complete up to " +
-                          to_string(checkpoint->position) +
-                          ". Somebody else read the slot, or the target was set back.",
-                .hint =
-                    "What lies between cannot be streamed any more. \"pgchronicle repair skip\" "
-                    "records it as a gap.",
-            });
-    }
-    if (!server.in_recovery && checkpoint->position > server.flush_lsn) {
-        add(problems,
-            {
-                .what = "target is ahead of the source",
-                .detail = "The target is complete up to " + to_string(checkpoint->position) +
-                          ", the source has written up to " + to_string(server.flush_lsn) +
-                          ". The source was set back, or is another one.",
-            });
-    }
+    auto refusal = checkpoint_refusal(startup);
+    if (!refusal) refusal = position_refusal(startup);
+    if (!refusal) return;
+    add(problems, {.what = refusal->what(), .detail = refusal->detail(), .hint = refusal->hint()});
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "replicator/slot_commands.hpp"
 
+#include "pq/quoting.hpp"
+
 namespace pgchronicle::replicator {
 
 namespace {
@@ -15,35 +17,33 @@ int protocol_version(int server_version) {
     return server_version >= version_15 ? 3 : 2;
 }
 
-std::string doubled(const std::string& text, char quote) {
-    std::string out;
+/// The replication grammar knows no E'': a backslash stands for itself.
+std::string literal(const std::string& text) {
+    std::string quoted{'\''};
     for (const char c : text) {
-        if (c == quote) out += c;
-        out += c;
+        if (c == '\'') quoted += c;
+        quoted += c;
     }
-    return out;
-}
-
-/// Names in the replication grammar are quoted like identifiers in SQL.
-std::string identifier(const std::string& name) {
-    return '"' + doubled(name, '"') + '"';
-}
-
-/// publication_names is a list of identifiers inside of a literal.
-std::string publication_list(const std::vector<std::string>& names) {
-    std::string list;
-    for (const auto& name : names) list += (list.empty() ? "" : ",") + identifier(name);
-    return "'" + doubled(list, '\'') + "'";
+    return quoted + '\'';
 }
 
 }  // namespace
 
+std::string publication_names(std::span<const std::string> publications) {
+    std::string list;
+    for (const auto& name : publications) {
+        list += (list.empty() ? "" : ",") + pq::quote_identifier(name);
+    }
+    return list;
+}
+
 std::string
 start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options) {
-    std::string command = "START_REPLICATION SLOT " + identifier(slot) + " LOGICAL " +
+    std::string command = "START_REPLICATION SLOT " + pq::quote_identifier(slot) + " LOGICAL " +
                           to_string(start) + " (proto_version '" +
                           std::to_string(protocol_version(options.server_version)) +
-                          "', publication_names " + publication_list(options.publications);
+                          "', publication_names " +
+                          literal(publication_names(options.publications));
     if (options.form == history_writer::WireForm::binary) command += ", binary 'true'";
     if (options.streaming != config::Streaming::off) {
         const bool parallel = options.streaming == config::Streaming::parallel &&
@@ -55,7 +55,8 @@ start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOpti
 }
 
 std::string create_slot(const std::string& slot, int server_version, bool two_phase) {
-    std::string command = "CREATE_REPLICATION_SLOT " + identifier(slot) + " LOGICAL pgoutput ";
+    std::string command =
+        "CREATE_REPLICATION_SLOT " + pq::quote_identifier(slot) + " LOGICAL pgoutput ";
     if (server_version < version_15) return command + "NOEXPORT_SNAPSHOT";
     command += "(SNAPSHOT 'nothing'";
     if (two_phase) command += ", TWO_PHASE true";
@@ -65,7 +66,7 @@ std::string create_slot(const std::string& slot, int server_version, bool two_ph
 
 std::string create_snapshot_slot(const std::string& slot, int server_version) {
     const std::string command =
-        "CREATE_REPLICATION_SLOT " + identifier(slot) + " TEMPORARY LOGICAL pgoutput ";
+        "CREATE_REPLICATION_SLOT " + pq::quote_identifier(slot) + " TEMPORARY LOGICAL pgoutput ";
     return command + (server_version < version_15 ? "EXPORT_SNAPSHOT" : "(SNAPSHOT 'export')");
 }
 

@@ -4,12 +4,16 @@
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
 // Text of the replication commands. Source: manual, protocol-replication.
 
 namespace pgchronicle::replicator {
+
+/// Publications as pgoutput's option lists them: identifiers with quotes, divided by commas.
+[[nodiscard]] std::string publication_names(std::span<const std::string> publications);
 
 struct StreamOptions {
     std::vector<std::string> publications;

@@ -1,8 +1,7 @@
 #include "replicator/startup_guard.hpp"
 
-#include "replicator/stream_error.hpp"
-
 #include <algorithm>
+#include <utility>
 
 namespace pgchronicle::replicator {
 
@@ -14,7 +13,13 @@ std::string quoted(const std::string& text) {
     return '"' + text + '"';
 }
 
-void check_identity(const StartupFacts& facts) {
+std::string listed(const std::vector<std::string>& names) {
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : ", ") + quoted(name);
+    return list;
+}
+
+std::optional<NeedsOperator> identity_refusal(const StartupFacts& facts) {
     const auto& stored = facts.checkpoint->source;
     std::string differences;
     const auto compare = [&](const char* what, const std::string& then, const std::string& now) {
@@ -26,12 +31,29 @@ void check_identity(const StartupFacts& facts) {
     compare("database", quoted(stored.database), quoted(facts.server.database));
     compare("slot", quoted(stored.slot), quoted(facts.slot_name));
     compare("timeline", std::to_string(stored.timeline), std::to_string(facts.server.timeline));
-    if (differences.empty()) return;
-    throw NeedsOperator{
+    if (differences.empty()) return std::nullopt;
+    return NeedsOperator{
         "checkpoint of pipeline " + quoted(facts.pipeline) + " belongs to another source",
         differences,
         "Connect to the source that the history came from, or give this one a pipeline of its "
         "own."};
+}
+
+/// Publications may join: their tables are copied. One that goes takes tables along unnoticed.
+std::optional<NeedsOperator> narrowing_refusal(const StartupFacts& facts) {
+    const auto& configured = facts.publication_names;
+    const auto& stored = facts.checkpoint->source.publications;
+    const auto gone = std::find_if(stored.begin(), stored.end(), [&](const auto& name) {
+        return std::find(configured.begin(), configured.end(), name) == configured.end();
+    });
+    if (gone == stored.end()) return std::nullopt;
+    return NeedsOperator{
+        "publication " + quoted(*gone) + " is not configured any more",
+        "The checkpoint of pipeline " + quoted(facts.pipeline) + " was written with " +
+            listed(stored) + ", and source.publication names " + listed(configured) +
+            ": changes of tables that only the former publish would be missing in the history.",
+        "Name it in source.publication again. Tables whose history shall end can be left out with "
+        "tables.exclude."};
 }
 
 void check_slot(const StartupFacts& facts) {
@@ -57,6 +79,7 @@ void check_slot(const StartupFacts& facts) {
                                                   : " (" + slot.invalidation_reason + ")."),
             "Changes since the checkpoint cannot be read any more."};
     }
+
 }
 
 void check_publications(const StartupFacts& facts) {
@@ -71,7 +94,7 @@ void check_publications(const StartupFacts& facts) {
                 "Without it the source sends nothing, or stops the stream.",
                 "Create it on the source, or correct source.publication."};
         }
-        if (!found->inserts || !found->updates || !found->deletes || !found->truncates) {
+        if (!operations_left_out(*found).empty()) {
             throw NeedsOperator{
                 "publication " + quoted(name) + " does not publish every operation",
                 "Changes that it leaves out would be missing in the history.",
@@ -81,39 +104,55 @@ void check_publications(const StartupFacts& facts) {
     }
 }
 
-void check_positions(const StartupFacts& facts) {
+}  // namespace
+
+std::vector<std::string> operations_left_out(const source_catalog::Publication& publication) {
+    std::vector<std::string> operations;
+    if (!publication.inserts) operations.emplace_back("insert");
+    if (!publication.updates) operations.emplace_back("update");
+    if (!publication.deletes) operations.emplace_back("delete");
+    if (!publication.truncates) operations.emplace_back("truncate");
+    return operations;
+}
+
+std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts) {
+    if (!facts.checkpoint) {
+        if (facts.history_empty) return std::nullopt;
+        return NeedsOperator{
+            "checkpoint of pipeline " + quoted(facts.pipeline) + " is missing beside its history",
+            "The history tables hold rows, and pgchronicle.checkpoint does not say up to where.",
+            "Restore the row, or move the history aside to start anew."};
+    }
+    if (auto refusal = identity_refusal(facts)) return refusal;
+    return narrowing_refusal(facts);
+}
+
+std::optional<NeedsOperator> position_refusal(const StartupFacts& facts) {
+    if (!facts.checkpoint) return std::nullopt;
     const auto position = facts.checkpoint->position;
-    const auto confirmed = facts.slot->confirmed_flush_lsn;
-    if (confirmed > position) {
-        throw NeedsOperator{
+    if (facts.slot && facts.slot->confirmed_flush_lsn > position) {
+        return NeedsOperator{
             "slot is ahead of the checkpoint: changes between them would be missing",
             "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
                 to_string(position) + ", slot " + quoted(facts.slot->name) + " has confirmed " +
-                to_string(confirmed) + ".",
+                to_string(facts.slot->confirmed_flush_lsn) + ".",
             "The target was set back, or somebody else read the slot. If the range may be lost, "
             "\"pgchronicle repair skip\" passes it and records the gap."};
     }
     if (position > facts.server.flush_lsn) {
-        throw NeedsOperator{
+        return NeedsOperator{
             "checkpoint is ahead of the source: changes would be withheld",
             "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
                 to_string(position) + ", the source has written up to " +
                 to_string(facts.server.flush_lsn) + ".",
             "The source was set back, or this is not the one that the history came from."};
     }
+    return std::nullopt;
 }
 
-}  // namespace
-
 Startup check_startup(const StartupFacts& facts) {
-    if (facts.checkpoint) check_identity(facts);
+    if (auto refusal = checkpoint_refusal(facts)) throw std::move(*refusal);
     check_publications(facts);
-    if (!facts.checkpoint && !facts.history_empty) {
-        throw NeedsOperator{
-            "checkpoint of pipeline " + quoted(facts.pipeline) + " is missing beside its history",
-            "The history tables hold rows, and pgchronicle.checkpoint does not say up to where.",
-            "Restore the row, or move the history aside to start anew."};
-    }
     if (!facts.slot) {
         if (!facts.checkpoint && facts.may_create_slot) return Startup::create_slot;
         throw NeedsOperator{
@@ -127,7 +166,7 @@ Startup check_startup(const StartupFacts& facts) {
     }
     check_slot(facts);
     if (!facts.checkpoint) return Startup::first_run;
-    check_positions(facts);
+    if (auto refusal = position_refusal(facts)) throw std::move(*refusal);
     return Startup::go_on;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "history_writer/checkpoint.hpp"
+#include "replicator/stream_error.hpp"
 #include "source_catalog/model.hpp"
 
 #include <optional>
@@ -33,5 +34,20 @@ enum class Startup {
 /// Throws NeedsOperator with both values where they do not fit.
 /// Source: DESIGN, "What always holds", 4.
 [[nodiscard]] Startup check_startup(const StartupFacts& facts);
+
+// The rules that preflight() judges by, too: what stops `run` is fatal in `check`.
+
+/// Operations that a publication leaves out, by the names that `publish` has for them. Any is one
+/// too many, even where another publication has it: a table may be in this one alone.
+[[nodiscard]] std::vector<std::string> operations_left_out(
+    const source_catalog::Publication& publication
+);
+
+/// A checkpoint that is missing beside a history, belongs to another source, or was written with
+/// publications that are not configured any more.
+[[nodiscard]] std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts);
+
+/// A checkpoint between which and the slot, or the source's end, changes would be lost.
+[[nodiscard]] std::optional<NeedsOperator> position_refusal(const StartupFacts& facts);
 
 }  // namespace pgchronicle::replicator

@@ -24,19 +24,25 @@ constexpr const char* held_lock =
 
 }  // namespace
 
-std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline) {
+std::string pipeline_lock_holder(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const std::string& nobody
+) {
     const auto found = target.exec(
         fmt::format(
             "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'local'),"
-            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+            // Another role's start is not for everybody to see.
+            " coalesce(', connected since ' || to_char(a.backend_start AT TIME ZONE 'UTC',"
+            " 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), '')"
             " FROM pg_stat_activity a WHERE a.pid = (SELECT l.pid FROM {})",
             held_lock
         ),
         {lock_key(pipeline)}
     );
-    if (found.rows() == 0) return "a process that has just gone";
+    if (found.rows() == 0) return nobody;
     return fmt::format(
-        "process {} (\"{}\") from {}, connected since {}",
+        "process {} (\"{}\") from {}{}",
         found.text(0, 0),
         found.text(0, 1),
         found.text(0, 2),

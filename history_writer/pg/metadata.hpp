@@ -21,7 +21,12 @@ void ensure_metadata(pq::Connection& target);
 [[nodiscard]] bool
 holds_pipeline_lock(pq::Connection& target, const std::string& pipeline, std::int64_t backend_pid);
 
-/// Who holds it: `process 4711 ("pgchronicle finance host 812") from ..., connected since ...`.
-[[nodiscard]] std::string pipeline_lock_holder(pq::Connection& target, const std::string& pipeline);
+/// Who holds it: `process 4711 ("pgchronicle finance host 812") from ..., connected since ...`;
+/// `nobody` when nobody does. Only looks, so that a pipeline that starts now is not kept waiting.
+[[nodiscard]] std::string pipeline_lock_holder(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const std::string& nobody = "a process that has just gone"
+);
 
 }  // namespace pgchronicle::history_writer::pg

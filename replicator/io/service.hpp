@@ -73,9 +73,9 @@ private:
     int refusals_{0};  ///< Attempts in a row that a server refused for good reasons of its own.
     std::int64_t wal_sender_timeout_ms_{60'000};
     int source_version_{0};
-    bool two_phase_{false};                      ///< Of the slot, or asked for.
-    Lsn slot_position_;                          ///< Where the slot was when it was looked at.
-    Lsn source_end_;  ///< What the source had written when this turn began.
+    bool two_phase_{false};  ///< Of the slot, or asked for.
+    Lsn slot_position_;      ///< Where the slot was when it was looked at.
+    Lsn source_end_;         ///< What the source had written when this turn began.
     std::set<pgoutput::RelationId> needs_text_;  ///< See PipelineTables.
 };
 

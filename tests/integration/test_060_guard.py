@@ -24,7 +24,8 @@ def prepared(scene):
 
 
 def stops(scene, *named, arguments=("--until-current",)):
-    """`run` exits 3, says each of these, in PostgreSQL's grammar, and writes nothing."""
+    """`run` exits 3, says each of these, in PostgreSQL's grammar, and writes nothing; `check` says
+    the same."""
     before = scene.target.value("select count(*) from analytics.t_history")
     confirmed = scene.confirmed()
     result = scene.run("run", *arguments, timeout=60)
@@ -35,6 +36,8 @@ def stops(scene, *named, arguments=("--until-current",)):
     assert re.search(r"^HINT:  ", result.stderr, re.M), result.stderr
     assert scene.target.value("select count(*) from analytics.t_history") == before
     assert scene.confirmed() == confirmed
+    checked = scene.run("check")
+    assert checked.returncode == EXIT_CHECK_FAILED, checked.stdout + checked.stderr
     return result.stderr
 
 
@@ -79,8 +82,8 @@ def test_a_checkpoint_of_another_cluster_stops(scene):
 
 
 @pytest.mark.parametrize("column, value", [
-    ("database_name", "'elsewhere'"), ("slot", "'another_slot'")])
-def test_a_checkpoint_of_another_database_or_slot_stops(scene, column, value):
+    ("database_name", "'elsewhere'"), ("slot", "'another_slot'"), ("timeline", "'7'")])
+def test_a_checkpoint_of_another_database_slot_or_timeline_stops(scene, column, value):
     prepared(scene)
     real = scene.checkpoint()[column]
     scene.target.execute(f"update pgchronicle.checkpoint set {column} = {value}")
@@ -161,6 +164,40 @@ def test_a_publication_that_would_lose_changes_stops(scene, publish):
     result = scene.run("run", "--until-current", timeout=60)
     assert result.returncode == EXIT_OPERATOR, result.stderr
     assert "cdc_publication" in result.stderr
+
+
+def test_a_publication_that_is_not_configured_any_more_stops(scene):
+    source = scene.source
+    source.execute(KEYED + "; create table operations.u (id integer primary key)")
+    scene.publish("table operations.t")
+    scene.start_streaming().stop()
+    source.execute("create publication cdc_more for table operations.u")
+    scene.configure(source={"publication": ["cdc_publication", "cdc_more"]})
+    service = scene.start_streaming()
+    source.execute("insert into operations.u values (1)")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.target.query("select id from analytics.u_current") == [(1,)]
+    # Nothing writes down yet that it has joined.
+    scene.target.execute("update pgchronicle.checkpoint "
+                         "set publications = '{cdc_publication, cdc_more}'")
+    scene.configure(source={"publication": "cdc_publication"})
+    stops(scene, "cdc_more", "source.publication")
+
+
+def test_operations_that_are_split_between_publications_stop(scene):
+    scene.source.execute(KEYED)
+    scene.source.execute("create publication cdc_publication for all tables "
+                         "with (publish = 'insert, update')")
+    scene.source.execute("create publication cdc_rest for all tables "
+                         "with (publish = 'delete, truncate')")
+    scene.configure(source={"publication": ["cdc_publication", "cdc_rest"]})
+    result = scene.run("run", "--until-current", timeout=60)
+    assert result.returncode == EXIT_OPERATOR, result.stderr
+    checked = scene.run("check")
+    assert checked.returncode == EXIT_CHECK_FAILED, checked.stdout
+    for name in ("cdc_publication", "cdc_rest"):
+        assert f'publication "{name}" does not publish' in checked.stdout
 
 
 def test_a_publication_that_is_narrowed_while_streaming_is_noticed(scene):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE
+from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_OPERATOR
 
 KEYED = "create table operations.t (id integer primary key, v text)"
 _STATEMENT = re.compile(r"((?:ALTER|CREATE|GRANT|SELECT|DROP|REVOKE)\s[^;\n]*;)")
@@ -108,6 +108,39 @@ def test_a_physical_slot(scene):
     scene.source.execute("select pg_create_physical_replication_slot(%s)", (scene.slot,))
     mend(scene, fails(scene, scene.slot), "pg_(drop|create_logical)_replication_slot")
     passes(scene)
+
+
+def _with_history(scene, *ddl):
+    """A pipeline that has kept a history, and then found its source altered."""
+    ready(scene)
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.t values (1, '17')")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    passes(scene)
+    for statement in ddl:
+        scene.source.execute(statement)
+
+
+def test_a_history_column_of_another_type(scene):
+    _with_history(scene, "alter table operations.t alter id type bigint")
+    mend(scene, fails(scene, '"id"', "analytics.t_history", "integer", "bigint"),
+         "^(DROP VIEW|ALTER TABLE|CREATE VIEW)", scene.target)
+    passes(scene)
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.t values (5000000000, 'large')")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.target.query("select id from analytics.t_current order by id") \
+        == [(1,), (5000000000,)]
+
+
+def test_a_row_key_that_has_changed(scene):
+    _with_history(scene, "alter table operations.t drop constraint t_pkey, add primary key (v)")
+    fails(scene, 'row key of table "operations.t" has changed', "(id)", "(v)")
+    service = scene.start()
+    scene.source.execute("insert into operations.t values (2, '18')")
+    assert service.wait(60) == EXIT_OPERATOR, service.tail()
 
 
 def test_a_missing_publication(scene):

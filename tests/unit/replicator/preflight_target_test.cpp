@@ -11,15 +11,15 @@ namespace {
 TargetRelation history_relation() {
     TargetRelation relation;
     relation.columns = {
-        "id",
-        "status",
-        "valid_from",
-        "valid_to",
-        "is_current",
-        "operation_type",
-        "lsn_from",
-        "lsn_to",
-        "change_seq"};
+        {"id", "bigint"},
+        {"status", "text"},
+        {"valid_from", "timestamp with time zone"},
+        {"valid_to", "timestamp with time zone"},
+        {"is_current", "boolean"},
+        {"operation_type", "text"},
+        {"lsn_from", "pg_lsn"},
+        {"lsn_to", "pg_lsn"},
+        {"change_seq", "bigint"}};
     relation.writable = true;
     relation.owned = true;
     return relation;
@@ -76,6 +76,54 @@ TEST_CASE("a relation in the history table's place must be our history table", "
     );
 }
 
+TEST_CASE(
+    "a history column of another type is fatal, and is altered under its view",
+    "[preflight]"
+) {
+    Facts facts = good();
+    auto& relation = facts.target->relations[{"analytics", "orders_history"}];
+    relation = history_relation();
+    relation.columns.front().type_sql = "integer";
+    const Problem problem = only(facts);
+    CHECK(problem.severity == Severity::fatal);
+    CHECK(problem.where == Side::target);
+    CHECK(
+        problem.what ==
+        "column \"id\" of table \"analytics.orders_history\" has another type than the source's"
+    );
+    CHECK(problem.detail == "It is integer there, and bigint is due.");
+    CHECK(
+        problem.mending_sql ==
+        "DROP VIEW \"analytics\".\"orders_current\";\n"
+        "ALTER TABLE \"analytics\".\"orders_history\" ALTER COLUMN \"id\" TYPE bigint USING "
+        "\"id\"::bigint;\n"
+        "CREATE VIEW \"analytics\".\"orders_current\" AS SELECT * FROM "
+        "\"analytics\".\"orders_history\" WHERE \"is_current\";"
+    );
+
+    // A column that the source has gained is added.
+    relation = history_relation();
+    relation.columns.erase(relation.columns.begin() + 1);
+    CHECK(preflight(facts).empty());
+}
+
+TEST_CASE("a history that is kept by another key is fatal", "[preflight]") {
+    Facts facts = good();
+    auto& relation = facts.target->relations[{"analytics", "orders_history"}];
+    relation = history_relation();
+    relation.pipeline = "finance";
+    relation.source_schema = "operations";
+    relation.source_table = "orders";
+    relation.row_key = {"id"};
+    CHECK(preflight(facts).empty());
+
+    relation.row_key = {"status", "id"};
+    CHECK(only(facts).what == "row key of table \"operations.orders\" has changed");
+    CHECK(only(facts).detail == "Its history is kept by (status, id), and the key is (id) now.");
+    relation.row_key.clear();
+    CHECK(has(only(facts).detail, "by the whole row, and"));
+}
+
 TEST_CASE("a history that would be published to itself is refused", "[preflight]") {
     Facts facts = good();
     facts.source->publications.front().all_tables = true;
@@ -93,15 +141,38 @@ TEST_CASE("the checkpoint is compared as the start-up guard does", "[preflight]"
     CHECK(preflight(facts).empty());
 
     facts.target->checkpoint = checkpoint_at(999);
-    CHECK(has(only(facts).what, "is ahead of the target"));
+    CHECK(has(only(facts).what, "slot is ahead of the checkpoint"));
     facts.target->checkpoint = checkpoint_at(5001);
-    CHECK(only(facts).what == "target is ahead of the source");
-
-    facts.target->checkpoint = checkpoint_at(1000);
-    facts.target->checkpoint->source.system_identifier = "9";
-    CHECK(has(only(facts).what, "is of another source"));
+    CHECK(has(only(facts).what, "checkpoint is ahead of the source"));
 
     facts.target->checkpoint.reset();
     facts.target->history_empty = false;
-    CHECK(has(only(facts).what, "is missing, but its history is not empty"));
+    CHECK(has(only(facts).what, "is missing beside its history"));
+    facts.source.reset();
+    facts.source_failure = Failure{.primary = "refused"};
+    CHECK(preflight(facts).size() == 2);
+    facts.target->checkpoint = checkpoint_at(999);  // nothing to compare it with
+    CHECK(only(facts).where == Side::source);
+}
+
+TEST_CASE("a checkpoint of another source, or of its other timeline, is fatal", "[preflight]") {
+    Facts facts = good();
+    for (const auto& other :
+         {history_writer::SourceIdentity{"9", 1, "finance_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 2, "finance_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 1, "other_db", "cdc_pgoutput", {"cdc_publication"}},
+          history_writer::SourceIdentity{"7", 1, "finance_db", "other", {"cdc_publication"}}}) {
+        facts.target->checkpoint = checkpoint_at(1000);
+        facts.target->checkpoint->source = other;
+        CHECK(has(only(facts).what, "belongs to another source"));
+        CHECK(only(facts).severity == Severity::fatal);
+    }
+}
+
+TEST_CASE("a publication that the checkpoint knows and nobody configures is fatal", "[preflight]") {
+    Facts facts = good();
+    facts.target->checkpoint = checkpoint_at(1000);
+    facts.target->checkpoint->source.publications.emplace_back("cdc_more");
+    CHECK(only(facts).what == "publication \"cdc_more\" is not configured any more");
+    CHECK(only(facts).severity == Severity::fatal);
 }

@@ -176,7 +176,7 @@ TEST_CASE("a missing publication is created, a misspelt one is named", "[preflig
     ));
 }
 
-TEST_CASE("a narrowed publication is fatal unless another one fills in", "[preflight]") {
+TEST_CASE("a narrowed publication is fatal, whatever another one publishes", "[preflight]") {
     Facts facts = good();
     auto& publication = facts.source->publications.front();
     publication.updates = publication.deletes = publication.truncates = false;
@@ -193,7 +193,7 @@ TEST_CASE("a narrowed publication is fatal unless another one fills in", "[prefl
 
     facts.settings.source.publications.emplace_back("rest");
     facts.source->publications.push_back({.name = "rest"});
-    CHECK(only(facts).severity == Severity::warning);
+    CHECK(only(facts).severity == Severity::fatal);
 }
 
 TEST_CASE("a table without a usable replica identity is fatal", "[preflight]") {

@@ -50,6 +50,10 @@ TEST_CASE("a hostile name stays a name", "[replicator]") {
     REQUIRE_THAT(
         create_slot("a\"b", version_17, false), Catch::Contains("SLOT \"a\"\"b\" LOGICAL")
     );
+    REQUIRE_THAT(
+        start_replication("s", pgoutput::Lsn{1}, {{R"(a\b)"}, WireForm::text}),
+        Catch::Contains(R"(publication_names '"a\b"')")
+    );
 }
 
 TEST_CASE("a slot is created without a snapshot, in the grammar of its server", "[replicator]") {

@@ -136,6 +136,25 @@ TEST_CASE("a checkpoint of another source is refused with both values", "[replic
     );
 }
 
+TEST_CASE("a publication that is not configured any more is refused", "[replicator]") {
+    auto facts = healthy();
+    facts.checkpoint->source.publications = {"cdc_publication", "cdc_more"};
+    const auto refusal = refusal_of(facts);
+    REQUIRE(refusal.primary == "publication \"cdc_more\" is not configured any more");
+    REQUIRE_THAT(
+        refusal.detail,
+        Catch::Contains("was written with \"cdc_publication\", \"cdc_more\", and") &&
+            Catch::Contains("source.publication names \"cdc_publication\":")
+    );
+}
+
+TEST_CASE("a publication that joins is accepted, in any place", "[replicator]") {
+    auto facts = healthy();
+    facts.publication_names = {"cdc_more", "cdc_publication"};
+    facts.publications.push_back({.name = "cdc_more"});
+    REQUIRE(check_startup(facts) == Startup::go_on);
+}
+
 TEST_CASE("a slot that pgoutput cannot read is refused", "[replicator]") {
     for (const auto& start : {healthy(), fresh()}) {
         auto facts = start;
