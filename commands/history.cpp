@@ -3,7 +3,9 @@
 #include "commands/connect.hpp"
 #include "commands/refusal.hpp"
 #include "commands/row_versions.hpp"
+#include "history_writer/pg/key_sql.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/wide_keys.hpp"
 #include "pq/array_text.hpp"
 #include "pq/quoting.hpp"
 
@@ -84,7 +86,21 @@ void read_columns(pq::Connection& target, const config::HistoryColumnNames& name
     }
 }
 
-std::string versions_sql(const Found& found, const config::HistoryColumnNames& names) {
+/// What looking up a key has to know of the table.
+history_writer::HistoryTable lookup_table(pq::Connection& target, const Found& found) {
+    history_writer::HistoryTable table;
+    table.target_schema = found.schema;
+    table.target_table = found.table;
+    for (std::size_t i = 0; i < found.key.size(); ++i) {
+        table.columns.push_back({found.key[i], found.key[i], found.types[i]});
+        table.key.push_back(static_cast<std::uint16_t>(i));
+    }
+    table.key_hashed = history_writer::pg::keys_are_hashed(target, table);
+    return table;
+}
+
+std::string
+versions_sql(pq::Connection& target, const Found& found, const config::HistoryColumnNames& names) {
     std::string sql = "SELECT ";
     for (const auto& name :
          {names.valid_from,
@@ -96,17 +112,12 @@ std::string versions_sql(const Found& found, const config::HistoryColumnNames& n
     }
     for (const auto& column : found.columns) sql += pq::quote_identifier(column) + ", ";
     sql.resize(sql.size() - 2);
-    sql += " FROM " + pq::quote_qualified(found.schema, found.table) + " WHERE ";
-    for (std::size_t i = 0; i < found.key.size(); ++i) {
-        sql += fmt::format(
-            "{}{} = ${}::{}",
-            i == 0 ? "" : " AND ",
-            pq::quote_identifier(found.key[i]),
-            i + 1,
-            found.types[i]
-        );
-    }
-    return sql + " ORDER BY " + pq::quote_identifier(names.lsn_from) + ", " +
+    const auto matches =
+        history_writer::pg::key_matches(lookup_table(target, found), "", [&](std::size_t i) {
+            return fmt::format("${}::{}", i + 1, found.types[i]);
+        });
+    return sql + " FROM " + pq::quote_qualified(found.schema, found.table) + " WHERE " + matches +
+           " ORDER BY " + pq::quote_identifier(names.lsn_from) + ", " +
            pq::quote_identifier(names.change_seq);
 }
 
@@ -212,7 +223,7 @@ int history(
     for (const std::string& value : options.key) params.push_back(pq::Param::text(value));
     pq::Result result;
     try {
-        result = target.exec(versions_sql(found, names), params);
+        result = target.exec(versions_sql(target, found, names), params);
     } catch (const pq::Error& error) {
         if (!error.sqlstate().starts_with("22")) throw;
         return report(

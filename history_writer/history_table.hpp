@@ -44,6 +44,9 @@ struct HistoryTable {
     std::vector<HistoryColumn> columns;  ///< Kept ones, in the order of the relation's columns.
     std::vector<std::uint16_t> key;      ///< Row key: indexes into `columns`, in key order.
     bool keyed{true};                    ///< False: no key at all, the whole row identifies it.
+    /// The index holds hashes of the keys, some of which are too wide for it. The target knows:
+    /// pg/wide_keys.
+    bool key_hashed{false};
     config::HistoryColumnNames names;
     config::OnUnknownKey on_unknown_key{config::OnUnknownKey::stop};
     /// The table's rows have not been copied yet: a change may meet a row that nobody has seen.

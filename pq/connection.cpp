@@ -89,6 +89,7 @@ Error error_of(const PGresult* result, const PGconn* connection) {
         .detail = field(PG_DIAG_MESSAGE_DETAIL),
         .hint = field(PG_DIAG_MESSAGE_HINT),
         .context = field(PG_DIAG_CONTEXT),
+        .constraint = field(PG_DIAG_CONSTRAINT_NAME),
     };
     // Without a primary message the failure is libpq's own and stands in its text only.
     if (fields.primary.empty()) {

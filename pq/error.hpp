@@ -20,6 +20,7 @@ public:
         std::string hint{};
         std::string context{};
         bool connection_lost{false};
+        std::string constraint{};
     };
 
     explicit Error(Fields fields);
@@ -29,6 +30,8 @@ public:
     [[nodiscard]] const std::string& detail() const { return fields_.detail; }
     [[nodiscard]] const std::string& hint() const { return fields_.hint; }
     [[nodiscard]] const std::string& context() const { return fields_.context; }
+    /// Name of the constraint or index that the error is about; empty for most.
+    [[nodiscard]] const std::string& constraint() const { return fields_.constraint; }
     /// The connection cannot be used any more.
     [[nodiscard]] bool connection_lost() const { return fields_.connection_lost; }
     /// From the SQLSTATE's class; one table in sqlstate.cpp.

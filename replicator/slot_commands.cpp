@@ -39,11 +39,10 @@ std::string publication_names(std::span<const std::string> publications) {
 
 std::string
 start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options) {
-    std::string command = "START_REPLICATION SLOT " + pq::quote_identifier(slot) + " LOGICAL " +
-                          to_string(start) + " (proto_version '" +
-                          std::to_string(protocol_version(options.server_version)) +
-                          "', publication_names " +
-                          literal(publication_names(options.publications));
+    std::string command =
+        "START_REPLICATION SLOT " + pq::quote_identifier(slot) + " LOGICAL " + to_string(start) +
+        " (proto_version '" + std::to_string(protocol_version(options.server_version)) +
+        "', publication_names " + literal(publication_names(options.publications));
     if (options.form == history_writer::WireForm::binary) command += ", binary 'true'";
     if (options.streaming != config::Streaming::off) {
         const bool parallel = options.streaming == config::Streaming::parallel &&

@@ -79,7 +79,6 @@ void check_slot(const StartupFacts& facts) {
                                                   : " (" + slot.invalidation_reason + ")."),
             "Changes since the checkpoint cannot be read any more."};
     }
-
 }
 
 void check_publications(const StartupFacts& facts) {

@@ -1,5 +1,6 @@
 #include "history_writer/pg/sql_text.hpp"
 
+#include "history_writer/pg/key_sql.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>
@@ -31,10 +32,6 @@ struct Names {
     std::string change_seq;
 };
 
-std::string key_column(const HistoryTable& table, std::size_t i) {
-    return quote_identifier(table.columns[table.key[i]].name);
-}
-
 /// "a", "b" with a prefix before each: source columns only.
 std::string source_columns(const HistoryTable& table, const std::string& prefix) {
     std::string list;
@@ -50,15 +47,11 @@ std::string source_columns(const HistoryTable& table, const std::string& prefix)
 template <typename Key>
 std::string newest_version(const HistoryTable& table, const std::string& select, Key key) {
     const Names n{table.names};
-    std::string where;
-    for (std::size_t i = 0; i < table.key.size(); ++i) {
-        where += fmt::format("{}v.{} = {}", i == 0 ? "" : " AND ", key_column(table, i), key(i));
-    }
     return fmt::format(
         "SELECT {} FROM {} v WHERE {} ORDER BY v.{} DESC, v.{} DESC LIMIT 1",
         select,
         qualified_name(table),
-        where,
+        key_matches(table, "v.", key),
         n.lsn_from,
         n.change_seq
     );
@@ -133,15 +126,13 @@ std::string create_table_sql(const HistoryTable& table) {
 }
 
 std::string create_index_sql(const HistoryTable& table) {
+    if (table.keyed) return create_key_index_sql(table);
     const Names n{table.names};
-    std::string keys;
-    for (std::size_t i = 0; i < table.key.size(); ++i) keys += key_column(table, i) + ", ";
-    if (!table.keyed) keys = fmt::format("pgchronicle.row_hash({}), ", row_of(table, ""));
     return fmt::format(
-        "CREATE INDEX IF NOT EXISTS {} ON {} ({}{}, {})",
-        quote_identifier(shortened(table.target_table + "_key")),
+        "CREATE INDEX IF NOT EXISTS {} ON {} (pgchronicle.row_hash({}), {}, {})",
+        quote_identifier(key_index_name(table)),
         qualified_name(table),
-        keys,
+        row_of(table, ""),
         n.lsn_from,
         n.change_seq
     );

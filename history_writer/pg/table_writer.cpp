@@ -3,6 +3,7 @@
 #include "history_writer/pg/array_params.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
+#include "history_writer/pg/wide_keys.hpp"
 
 #include <fmt/format.h>
 
@@ -62,6 +63,14 @@ TableWriter::TableWriter(
       close_name_{fmt::format("pgchronicle_close_{}", number)},
       stage_{stage_name(number)} {
     if (!table_->keyed) return;
+    if (keys_are_hashed(target_, *table_)) {
+        auto hashed = std::make_shared<HistoryTable>(*table_);
+        hashed->key_hashed = true;
+        table_ = std::move(hashed);
+        // The planner cannot know that the hash alone finds the key, and may want to collect all of
+        // a key's versions and sort them.
+        target_.exec("SET enable_bitmapscan = off");
+    }
     read_key_types();
     target_.prepare(close_name_, close_sql(*table_, key_types_));
     arrays_.resize(key_types_.size() + 2);
@@ -245,7 +254,12 @@ void TableWriter::write_staged_closes(
     writer.end();
     unseen_ = 0;
     if (!changes.old_rows.empty()) {
-        unseen_ = target_.exec(insert_unseen_sql(*table_, stage_)).affected();
+        try {
+            unseen_ = target_.exec(insert_unseen_sql(*table_, stage_)).affected();
+        } catch (const pq::Error& error) {
+            make_room(error);
+            throw;
+        }
     }
     if (table_->keyed) {
         target_.enter_pipeline();
@@ -257,7 +271,21 @@ void TableWriter::write_staged_closes(
 }
 
 void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& changes) {
-    if (!changes.fills.empty()) write_fills(batch, changes);
+    try {
+        if (!changes.fills.empty()) write_fills(batch, changes);
+        copy_versions(batch, changes);
+    } catch (const pq::Error& error) {
+        make_room(error);
+        throw;
+    }
+}
+
+void TableWriter::make_room(const pq::Error& error) {
+    if (!table_->keyed || table_->key_hashed || !key_is_too_wide(error, *table_)) return;
+    hash_keys(target_, *table_, error);
+}
+
+void TableWriter::copy_versions(const ChangeBatch& batch, const TableChanges& changes) {
     if (changes.versions.size() == changes.fills.size()) return;
     CopyWriter writer{target_, buffer_, batch.form};
     writer.begin(copy_sql(*table_, batch.form));

@@ -1,5 +1,9 @@
 """Row keys of every kind, tables without one, and names that are hard to handle."""
 
+import random
+import re
+import string
+
 import pytest
 
 from support.story import KEYED, begin, each, finish
@@ -139,3 +143,98 @@ def test_names_of_63_bytes_and_odd_ones_are_kept_apart(scene):
         assert len(states[table].encode()) <= 63
         assert scene.target.query(f'select id from analytics."{name}" where is_current') \
             == [(expected,)]
+
+
+def _wide(seed, size=2680):
+    """A text that is legal as a key by itself, and too wide for an index entry with our columns;
+    random, so that it cannot be compressed."""
+    chance = random.Random(seed)
+    return "".join(chance.choice(string.ascii_letters + string.digits) for _ in range(size))
+
+
+def _key_index(scene, table):
+    return scene.target.value(
+        "select indexdef from pg_indexes where schemaname = 'analytics' and indexname = %s",
+        (f"{table}_history_key",))
+
+
+def _plans(log, statement):
+    """Plans in a server's log, of statements that begin so."""
+    plans = re.split(r"(?m)^(?=\d{4}-\d\d-\d\d )", log)
+    return [plan for plan in plans if f"Query Text: {statement}" in plan]
+
+
+@pytest.mark.parametrize("identity", ["default", "full"])
+def test_keys_too_wide_for_an_index_entry_are_found_by_hash(scene, identity):
+    # As the user of a wide key has it: one table meets it while streaming, one while being copied.
+    ddl = ("create table operations.{0} (id text, n numeric, v text, primary key (id, n));"
+           "alter table operations.{0} alter v set storage external;"
+           f"alter table operations.{{0}} replica identity {identity};"
+           "insert into operations.{0} select 'key ' || g, 1.0, repeat('v', 3000) "
+           "from generate_series(1, 2000) g;")
+    scene.target.execute(f"alter database {scene.target.name} set session_preload_libraries = "
+                         "'auto_explain'")
+    scene.target.execute(f"alter database {scene.target.name} set auto_explain.log_min_duration = 0")
+    first, second, third = _wide(1), _wide(2), _wide(3)
+    oracle, service = begin(
+        scene, ddl.format("t") + ddl.format("copied") +
+        f"insert into operations.copied values ('{first}', 2.0, repeat('w', 3000))", "t", "copied")
+    assert "hash" not in _key_index(scene, "t")
+    assert "hash" in _key_index(scene, "copied")
+    each(scene,
+         "update operations.t set n = 1.00 where id = 'key 7'",
+         f"insert into operations.t values ('{first}', 2.0, repeat('w', 3000)), ('key', 1, 'x')",
+         f"insert into operations.t values ('{second}', 1, 'x'); delete from operations.t "
+         f"where id = '{second}'; update operations.t set id = 'key 2001' where id = 'key 1'")
+    scene.catch_up(service)
+    assert "hash" in _key_index(scene, "t")
+    mark = scene.target_cluster.log_mark()
+    for table in ("t", "copied"):
+        each(scene,
+             f"update operations.{table} set n = 2.00 where id = '{first}'",
+             f"update operations.{table} set id = '{third}' where id = '{first}'",
+             f"update operations.{table} set id = 'key 3001' where id = 'key 3'",
+             f"update operations.{table} set v = v || '.' where id = '{third}';"
+             f"delete from operations.{table} where id in ('{third}', 'key 5')")
+    canonical = {"n": KEY_TYPES["numeric"][4]}
+    finish(scene, service, oracle, scene.spec("t", key_text=canonical),
+           scene.spec("copied", key_text=canonical))
+    assert len(service.events("reconnecting")) == 1
+    # Once it knows the key it finds it: by hash, and without reading the table.
+    for table in ("t", "copied"):
+        scene.target.execute(f"analyze analytics.{table}_history")
+        result = scene.run("history", f"operations.{table}", first, "2.000")
+        assert result.returncode == 0 and result.stdout.count("REKEY") == 1, result.stderr
+    log = scene.target_cluster.log_since(mark)
+    for table in ("t", "copied"):
+        closes = _plans(log, f'UPDATE "analytics"."{table}_history"')
+        fills = _plans(log, f'INSERT INTO "analytics"."{table}_history"')
+        assert closes and bool(fills) == (identity == "default")
+        for plan in closes + fills:
+            assert not re.search("Seq Scan on (?!pgchronicle_stage)|Sort", plan), plan
+            assert re.search(r"Index Scan Backward using \w+_history_key.*\n.*"
+                             r"Index Cond: \(hash_record_extended", plan), plan
+    reads = _plans(log, 'SELECT "valid_from"')
+    assert len(reads) == 2
+    for plan in reads:
+        assert re.search(r"_history_key.*\n.*Index Cond: \(hash_record_extended", plan), plan
+
+
+def test_wide_keys_of_other_types_are_found_by_hash_too(scene):
+    # Each is as wide as an index entry may be, and has no room for our columns beside it.
+    bits = "".join(f"{byte:08b}" for byte in random.Random(4).randbytes(2680))
+    keys = {"bytea": f"'\\x{random.Random(5).randbytes(2680).hex()}'",
+            "varbit": f"B'{bits}'", "text[]": f"array['{_wide(6, 2656)}']",
+            "jsonb": f"'\"{_wide(7, 2672)}\"'"}
+    tables = [f"t{number}" for number in range(len(keys))]
+    oracle, service = begin(scene, "".join(
+        f"create table operations.{table} (id {kind} primary key, v integer);"
+        for table, kind in zip(tables, keys)), *tables)
+    for table, key in zip(tables, keys.values()):
+        each(scene, f"insert into operations.{table} values ({key}, 1)",
+             f"update operations.{table} set v = 2; update operations.{table} set v = 3")
+    scene.catch_up(service)
+    for table in tables:
+        assert "hash" in _key_index(scene, table)
+        each(scene, f"update operations.{table} set v = 4", f"delete from operations.{table}")
+    finish(scene, service, oracle, *(scene.spec(table) for table in tables))

@@ -39,6 +39,20 @@ def check_unit_settings():
             yield f"{UNIT.name}: no line that begins with \"{prefix}\""
 
 
+def check_unit_documentation():
+    """What `systemctl status` points to is put there by the steps of packaging/README.md."""
+    steps = (REPO / "packaging" / "README.md").read_text()
+    named = re.findall(r"file://(\S+)", UNIT.read_text())
+    if not named:
+        yield f"{UNIT.name}: names no file in Documentation="
+    for path in named:
+        folder, name = path.rsplit("/", 1)
+        if not (REPO / name).is_file():
+            yield f"{UNIT.name}: documentation {path} is no file of the repository"
+        if not re.search(rf"(?m)^install .*\b{re.escape(name)}\b.* {re.escape(folder)}/?$", steps):
+            yield f"{UNIT.name}: no step of packaging/README.md installs {path}"
+
+
 def check_unit_exposure():
     if shutil.which("systemd-analyze") is None:
         print("skipped: the unit's exposure (no systemd-analyze)")
@@ -116,6 +130,7 @@ def main():
     compose = yaml.safe_load(COMPOSE.read_text())
     problems = [
         *check_unit_settings(),
+        *check_unit_documentation(),
         *check_unit_exposure(),
         *check_unit_syntax(),
         *check_compose_files(compose),

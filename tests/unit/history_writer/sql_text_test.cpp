@@ -1,5 +1,6 @@
 #include "history_writer/pg/sql_text.hpp"
 
+#include "history_writer/pg/key_sql.hpp"
 #include "tests/unit/history_writer/rows.hpp"
 
 #include <catch2/catch.hpp>
@@ -76,6 +77,10 @@ std::vector<std::string> every_statement(const HistoryTable& table) {
     all.push_back(fill_sql(table, stage));
     all.push_back(unchanged_sql(table, stage));
     all.push_back(pending_sql(table, stage));
+    all.push_back(hash_key_index_sql(table));
+    auto hashed = table;
+    hashed.key_hashed = true;
+    all.push_back(close_sql(hashed, {"integer"}));
     return all;
 }
 
