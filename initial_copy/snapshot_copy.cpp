@@ -283,7 +283,8 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
         merge(target, job);
     }
     target.exec(
-        "UPDATE pgchronicle.table_state SET state = 'copied', seam = $4::pg_lsn,"
+        "UPDATE pgchronicle.table_state SET state = 'copied',"
+        " seam = CASE WHEN compare_as IS NULL THEN $4::pg_lsn ELSE seam END,"
         " consistent_from = CASE WHEN compare_as IS NULL THEN $4::pg_lsn ELSE consistent_from END,"
         " seam_time = CASE WHEN compare_as IS NULL THEN $5::timestamptz ELSE seam_time END,"
         " compare_as = NULL, rows_copied = $6::bigint, copied_at = now() WHERE pipeline = $1 AND "

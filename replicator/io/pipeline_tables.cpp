@@ -1,5 +1,6 @@
 #include "replicator/io/pipeline_tables.hpp"
 
+#include "history_writer/pg/checkpoint_store.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
 
@@ -345,15 +346,26 @@ bool PipelineTables::due(const Entry& entry) {
     return entry.pending || entry.compare_as != CompareAs::nothing;
 }
 
+bool PipelineTables::rewritten(const Table& table, const TableState& state) {
+    if (state.source_file == 0 || state.source_file == table.file) {
+        other_file_seen_.erase(table.id);
+        return false;
+    }
+    const auto [seen, first] = other_file_seen_.try_emplace(table.id);
+    if (first) seen->second = source_catalog::read_server(source_).flush_lsn;
+    // By then, a TRUNCATE would have come and said that the file is to be learnt again.
+    const auto checkpoint = pg::read_checkpoint(target_, settings_.pipeline);
+    return checkpoint && checkpoint->position >= seen->second;
+}
+
 void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
     for (const auto& table : published) {
         const auto* const state = state_of(table);
         if (state == nullptr || state->ended || state->relation != table.id || !state->copied)
             continue;
         const bool missed = state->membership != table.membership;
-        const bool learnt = state->source_file != 0;
-        const bool rewritten = learnt && state->source_file != table.file;
-        if (!missed && !rewritten && learnt) continue;
+        const bool written_anew = rewritten(table, *state);
+        if (!missed && !written_anew && state->source_file != 0) continue;
         const auto plan = history_writer::plan_history_table(table, settings_);
         if (missed) {
             pg::open_gap(
@@ -364,7 +376,7 @@ void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
                 "It was not published all the time, or with another filter or column list."
             );
         }
-        if ((missed || rewritten) && settings_.snapshot != config::Snapshot::never) {
+        if ((missed || written_anew) && settings_.snapshot != config::Snapshot::never) {
             const auto compare_as = missed ? CompareAs::reconcile : CompareAs::rewrite;
             pg::mark_for_comparison(target_, settings_.pipeline, plan, compare_as);
             log_.warn(

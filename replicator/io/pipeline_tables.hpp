@@ -89,6 +89,8 @@ private:
         const history_writer::SourceTransaction& at
     );
     source_catalog::Table describe(const pgoutput::Relation& relation, bool& gone);
+    /// Whether the source wrote the table anew, and not by a TRUNCATE that the stream still brings.
+    [[nodiscard]] bool rewritten(const source_catalog::Table& table, const TableState& state);
     void compare_with_catalog(const std::vector<source_catalog::Table>& published);
     void find_withdrawn(const std::vector<source_catalog::Table>& published);
     void check_names() const;
@@ -102,6 +104,8 @@ private:
     /// Partitions that are described although their ancestor is published, and the like.
     std::set<pgoutput::RelationId> ignored_;
     std::set<pgoutput::RelationId> reported_dropped_;
+    /// Tables with another file than known: where the source was when that was seen.
+    std::map<pgoutput::RelationId, Lsn> other_file_seen_;
     std::set<pgoutput::RelationId>& needs_text_;
     history_writer::WireForm form_{history_writer::WireForm::binary};
     bool copy_due_{false};

@@ -29,7 +29,7 @@ constexpr auto acknowledge_spacing = 100ms;
 /// A stop that takes longer leaves the rest to the next start; service managers wait longer.
 constexpr auto stop_patience = 8s;
 /// PostgreSQL 18 streams on in silence when a publication is gone, so it is looked for.
-constexpr auto recheck_interval = 20s;
+constexpr auto recheck_interval = 10s;
 /// How often a server that is silent is asked to say where it is, while we wait for a position.
 constexpr auto ask_interval = 250ms;
 
