@@ -1,6 +1,7 @@
 #include "history_writer/batch_builder.hpp"
 
 #include "history_writer/copy_row.hpp"
+#include "history_writer/kept_memory.hpp"
 #include "history_writer/row_key.hpp"
 
 #include <algorithm>
@@ -15,6 +16,9 @@ using pgoutput::ValueKind;
 
 namespace {
 
+/// A key is tens of bytes; where it is a whole row, one of the usual size.
+constexpr std::size_t key_bytes_kept_max = 64U << 10U;
+
 PlanError error(PlanErrc code, const HistoryTable& table, std::uint64_t change_seq) {
     return {code, table.source_schema + "." + table.source_table, change_seq};
 }
@@ -22,22 +26,6 @@ PlanError error(PlanErrc code, const HistoryTable& table, std::uint64_t change_s
 bool same(const Value& a, const Value& b) {
     return a.kind == b.kind && a.bytes.size() == b.bytes.size() &&
            (a.bytes.empty() || std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);
-}
-
-const char* text_of(PlanErrc code) {
-    switch (code) {
-    case PlanErrc::unchanged_toast_without_row:
-        return "a value was not sent and no row holds it";
-    case PlanErrc::key_already_open:
-        return "a row was inserted whose key is open already";
-    case PlanErrc::unknown_key:
-        return "a row was changed whose key was ended before";
-    case PlanErrc::missing_old_tuple:
-        return "a row without a key was changed and its old values were not sent";
-    case PlanErrc::form_mismatch:
-        return "a value was sent in the other form than the stream's";
-    }
-    return "";
 }
 
 /// Bit i, least significant first, as get_bit(bytea, i) reads it.
@@ -50,11 +38,6 @@ bool bit_set(const Bytes& bitmaps, std::size_t offset, std::size_t bit) {
 }
 
 }  // namespace
-
-std::string to_string(const PlanError& error) {
-    return std::string{text_of(error.code)} + ": table \"" + error.table + "\", change " +
-           std::to_string(error.change_seq) + " of its transaction";
-}
 
 void BatchBuilder::begin_transaction(const SourceTransaction& transaction) {
     batch_.transactions.push_back(transaction);
@@ -123,13 +106,7 @@ BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTab
     if (slots_used_ == slots_.size()) slots_.push_back(std::make_unique<Slot>());
     Slot& slot = *slots_[slots_used_++];
     slot.table = table;
-    std::unique_ptr<TableChanges> changes;
-    if (spare_.empty()) {
-        changes = std::make_unique<TableChanges>();
-    } else {
-        changes = std::move(spare_.back());
-        spare_.pop_back();
-    }
+    auto changes = spare_.take();
     changes->table = table;
     slot.changes = changes.get();
     batch_.stretches.back().tables.push_back(std::move(changes));
@@ -137,13 +114,34 @@ BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTab
 }
 
 void BatchBuilder::end_stretch() {
+    forget_keys();
+    batch_.stretches.emplace_back();
+}
+
+void BatchBuilder::forget_keys() {
     for (std::size_t i = 0; i < slots_used_; ++i) {
         slots_[i]->keys.clear();
         slots_[i]->table.reset();
     }
     slots_used_ = 0;
     last_slot_ = nullptr;
-    batch_.stretches.emplace_back();
+    key_bytes_ = 0;
+    std::size_t kept = 0;
+    for (const auto& slot : slots_) {
+        const auto memory = slot->keys.memory();
+        if (kept + memory > kept_bytes_max_) {
+            slot->keys = KeyIndex{};
+        } else {
+            kept += memory;
+        }
+    }
+}
+
+KeyState& BatchBuilder::state_of(Slot& slot, std::span<const std::byte> key) {
+    KeyState& state = slot.keys.find_or_add(key);
+    // A table without a key has whole rows here.
+    if (!state.seen) key_bytes_ += sizeof(KeyState) + key.size();
+    return state;
 }
 
 void BatchBuilder::append_inherited(
@@ -240,7 +238,7 @@ BatchBuilder::end_open(Slot& slot, KeyState& state, const Values& key_values, bo
     }
     changes.closes.push_back(close);
     state.base_close = static_cast<std::uint32_t>(changes.closes.size() - 1);
-    bytes_ += close.size + sizeof(Close) + sizeof(KeyState);
+    bytes_ += close.size + sizeof(Close);
     ++batch_.rows;
     return Base{no_index, state.base_close};
 }
@@ -250,7 +248,7 @@ BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
     if (!key) {
         return error(PlanErrc::unchanged_toast_without_row, *slot.table, draft.change_seq);
     }
-    KeyState* state = &slot.keys.find_or_add(*key);
+    KeyState* state = &state_of(slot, *key);
     if (slot.table->keyed && state->open_version != no_index) {
         return error(PlanErrc::key_already_open, *slot.table, draft.change_seq);
     }
@@ -307,7 +305,7 @@ BatchBuilder::Outcome BatchBuilder::update(
 
     const auto key = canonical_key(*table, new_values_);
     if (!key) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
-    KeyState& state = slot.keys.find_or_add(*key);
+    KeyState& state = state_of(slot, *key);
     if (target_must_compare(slot, state, new_values_)) {
         // The open version goes to the target first; there the new one meets it.
         end_stretch();
@@ -392,7 +390,7 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
     if (!old_key) {
         return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
     }
-    KeyState& state = slot.keys.find_or_add(*old_key);
+    KeyState& state = state_of(slot, *old_key);
     const auto base = end_open(slot, state, old_values_, old_complete);
     if (!base) return error(PlanErrc::unknown_key, table, draft.change_seq);
     state.seen = true;
@@ -405,7 +403,7 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
         return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
     }
     if (std::equal(new_key->begin(), new_key->end(), old_key_.begin(), old_key_.end())) {
-        KeyState& again = slot.keys.find_or_add(*new_key);
+        KeyState& again = state_of(slot, *new_key);
         return replace(
             slot, again, {draft.values, *base, draft.operation, draft.change_seq}, old_complete
         );
@@ -447,7 +445,7 @@ BatchBuilder::Outcome BatchBuilder::remove(
     if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
     const auto key = canonical_key(*table, old_values_);
     if (!key) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
-    KeyState& state = slot.keys.find_or_add(*key);
+    KeyState& state = state_of(slot, *key);
     const auto base = end_open(slot, state, old_values_, full);
     if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
     state.seen = true;
@@ -470,12 +468,8 @@ ChangeBatch BatchBuilder::take(bool continues) {
     batch.form = form_;
     batch.continues = continues;
     batch_ = ChangeBatch{};
-    for (std::size_t i = 0; i < slots_used_; ++i) {
-        slots_[i]->keys.clear();
-        slots_[i]->table.reset();
-    }
-    slots_used_ = 0;
-    last_slot_ = nullptr;
+    forget_keys();
+    for (Bytes* key : {&key_, &old_key_}) clear_within(*key, key_bytes_kept_max);
     bytes_ = 0;
     if (continues) begin_transaction(batch.transactions.back());
     return batch;
@@ -483,11 +477,14 @@ ChangeBatch BatchBuilder::take(bool continues) {
 
 void BatchBuilder::recycle(ChangeBatch&& batch) {
     for (auto& stretch : batch.stretches) {
-        for (auto& table : stretch.tables) {
-            table->clear();
-            spare_.push_back(std::move(table));
-        }
+        for (auto& table : stretch.tables) spare_.give(std::move(table));
     }
+    batch.stretches.clear();
+}
+
+void BatchBuilder::keep_at_most(std::size_t bytes) {
+    kept_bytes_max_ = bytes;
+    spare_.keep_at_most(bytes);
 }
 
 }  // namespace pgchronicle::history_writer

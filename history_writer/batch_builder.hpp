@@ -2,6 +2,8 @@
 
 #include "history_writer/change_batch.hpp"
 #include "history_writer/key_index.hpp"
+#include "history_writer/plan_error.hpp"
+#include "history_writer/spare_changes.hpp"
 #include "history_writer/wire_bytes.hpp"
 #include "pgoutput/message.hpp"
 
@@ -12,23 +14,6 @@
 #include <vector>
 
 namespace pgchronicle::history_writer {
-
-/// Why a change cannot become history. Always halts: the stream or the configuration is wrong.
-enum class PlanErrc : std::uint8_t {
-    unchanged_toast_without_row,  ///< An INSERT, or a key column, holds unchanged TOAST.
-    key_already_open,             ///< INSERT of a key that is open in this batch.
-    unknown_key,                  ///< UPDATE or DELETE of a key that this batch has ended.
-    missing_old_tuple,            ///< A table without a key needs REPLICA IDENTITY FULL.
-    form_mismatch,                ///< A value came in the other form than the stream's.
-};
-
-struct PlanError {
-    PlanErrc code{};
-    std::string table;  ///< schema.table on the source.
-    std::uint64_t change_seq{0};
-};
-
-[[nodiscard]] std::string to_string(const PlanError& error);
 
 /// Folds the changes of consecutive transactions into what one write does to the target.
 ///
@@ -64,7 +49,8 @@ public:
     );
     void truncate(const std::shared_ptr<const HistoryTable>& table, std::uint64_t change_seq);
 
-    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    /// What the batch takes, the keys that are known meanwhile included.
+    [[nodiscard]] std::size_t bytes() const { return bytes_ + key_bytes_; }
     [[nodiscard]] std::uint64_t rows() const { return batch_.rows; }
     [[nodiscard]] bool has_transactions() const { return !batch_.transactions.empty(); }
 
@@ -72,8 +58,11 @@ public:
     /// last goes on in the next batch.
     [[nodiscard]] ChangeBatch take(bool continues);
 
-    /// Gives back what a written batch held, to be used again.
+    /// Takes the memory of a written batch, to be used again.
     void recycle(ChangeBatch&& batch);
+    /// No more is kept for use again than this, of changes and of keys each: what a huge row or
+    /// transaction took beyond it goes back to the system.
+    void keep_at_most(std::size_t bytes);
 
 private:
     struct Slot {
@@ -101,6 +90,8 @@ private:
     target_must_compare(const Slot& slot, const KeyState& state, const Values& values) const;
     Slot& slot_of(const std::shared_ptr<const HistoryTable>& table);
     void end_stretch();
+    void forget_keys();
+    KeyState& state_of(Slot& slot, std::span<const std::byte> key);
     [[nodiscard]] std::uint32_t current() const {
         return static_cast<std::uint32_t>(batch_.transactions.size() - 1);
     }
@@ -133,10 +124,13 @@ private:
     WireForm form_;
     ChangeBatch batch_;
     std::size_t bytes_{0};
+    std::size_t key_bytes_{0};                  ///< Of this stretch.
     std::vector<std::unique_ptr<Slot>> slots_;  ///< The first `slots_used_` are this stretch's.
     std::size_t slots_used_{0};
     Slot* last_slot_{nullptr};
-    std::vector<std::unique_ptr<TableChanges>> spare_;
+    /// Twice the default of batch.max_bytes.
+    std::size_t kept_bytes_max_{64U << 20U};
+    SpareChanges spare_{kept_bytes_max_};
     Values new_values_;
     Values old_values_;
     Bytes key_;

@@ -1,5 +1,7 @@
 #include "history_writer/change_batch.hpp"
 
+#include "history_writer/kept_memory.hpp"
+
 namespace pgchronicle::history_writer {
 
 const char* name_of(Operation operation) {
@@ -39,6 +41,11 @@ std::size_t TableChanges::bytes() const {
     return payload.size() + keys.size() + bitmaps.size() + versions.size() * sizeof(Version) +
            closes.size() * sizeof(Close) + fills.size() * sizeof(Fill) +
            old_rows.size() * sizeof(OldRow);
+}
+
+std::size_t TableChanges::memory() const {
+    return sizeof *this + memory_of(payload) + memory_of(keys) + memory_of(bitmaps) +
+           memory_of(versions) + memory_of(closes) + memory_of(fills) + memory_of(old_rows);
 }
 
 std::size_t ChangeBatch::bytes() const {

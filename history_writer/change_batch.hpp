@@ -95,6 +95,8 @@ struct TableChanges {
     void clear();
     [[nodiscard]] bool empty() const { return versions.empty() && closes.empty(); }
     [[nodiscard]] std::size_t bytes() const;
+    /// What it holds of memory, in use or not.
+    [[nodiscard]] std::size_t memory() const;
 };
 
 /// A TRUNCATE: closes every open version of `table`, after all changes of its stretch.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "history_writer/change_batch.hpp"
+#include "history_writer/kept_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,9 +27,9 @@ class KeyIndex {
 public:
     KeyState& find_or_add(std::span<const std::byte> key);
     void clear();
-    [[nodiscard]] std::size_t bytes() const {
-        return states_.size() * sizeof(KeyState) + buckets_.size() * sizeof(std::uint32_t) +
-               keys_.size();
+    /// What it holds of memory, in use or not.
+    [[nodiscard]] std::size_t memory() const {
+        return memory_of(states_) + memory_of(buckets_) + memory_of(keys_);
     }
 
 private:

@@ -82,6 +82,8 @@ Session::Session(
       idle_position_{checkpoint.position},
       handed_over_{checkpoint.position} {
     stored_.committed = checkpoint.position;
+    // Room for one batch at its largest.
+    pipeline_.builder().keep_at_most(2 * options_.limits.bytes_max);
     const auto now = Clock::now();
     last_status_ = last_received_ = last_asked_ = last_checkpoint_ = last_poll_ = last_recheck_ =
         now;

@@ -415,6 +415,19 @@ TEST_CASE("a value in the other form than the stream's is refused", "[history_wr
     REQUIRE(code_of(as_binary.insert(orders, order("1", "new"))) == PlanErrc::form_mismatch);
 }
 
+TEST_CASE("the keys of inserted rows count as the batch's", "[history_writer]") {
+    const auto table = whole_row_table();
+    const std::string note(10'000, 'x');
+    Building b;
+    for (const char* id : {"1", "2"}) {
+        REQUIRE_FALSE(b.insert(table, order(id, "new", note.c_str())));
+    }
+    // Without a key the whole row stands in the index once more.
+    REQUIRE(b.builder.bytes() > 4 * note.size());
+    b.builder.truncate(table, 3);
+    REQUIRE(b.builder.bytes() < 3 * note.size());
+}
+
 TEST_CASE(
     "a batch that continues begins the next one with its last transaction",
     "[history_writer]"

@@ -5,18 +5,28 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <malloc.h>
 #include <new>
 
-// Rows come by the million: once buffers have grown, none of them may ask for memory.
+// Rows come by the million: once buffers have grown, none of them may ask for memory. Buffers that
+// have grown for a single huge row must not stay so.
 
 namespace {
 
 std::atomic<std::uint64_t> allocations{0};
+std::atomic<std::size_t> bytes_held{0};
 
 void* counted(std::size_t size) {
     ++allocations;
-    if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc{};
+    void* memory = std::malloc(size == 0 ? 1 : size);
+    if (memory == nullptr) throw std::bad_alloc{};
+    bytes_held += malloc_usable_size(memory);
+    return memory;
+}
+
+void let_go(void* memory) noexcept {
+    bytes_held -= malloc_usable_size(memory);
+    std::free(memory);
 }
 
 }  // namespace
@@ -28,16 +38,16 @@ void* operator new[](std::size_t size) {
     return counted(size);
 }
 void operator delete(void* memory) noexcept {
-    std::free(memory);
+    let_go(memory);
 }
 void operator delete[](void* memory) noexcept {
-    std::free(memory);
+    let_go(memory);
 }
 void operator delete(void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
+    let_go(memory);
 }
 void operator delete[](void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
+    let_go(memory);
 }
 
 namespace {
@@ -79,8 +89,8 @@ public:
         for (int i = 0; i < rows_per_transaction; ++i) add_life_of_row(std::to_string(i));
     }
 
-    /// Memory asked for by the rows of one more transaction.
-    std::uint64_t send(replicator::StreamPipeline& pipeline) {
+    /// Memory asked for by the rows of one more transaction; a row with `huge` comes and goes too.
+    std::uint64_t send(replicator::StreamPipeline& pipeline, const std::string& huge = {}) {
         const Lsn commit_lsn{end_.value};
         end_ = Lsn{end_.value + 8};
         pipeline.begin(end_);
@@ -98,6 +108,7 @@ public:
         for (std::size_t i = 1; i < rows_.size(); ++i) ok = pipeline.apply(rows_[i]).ok() && ok;
         const auto after = allocations.load();
         REQUIRE(ok);
+        if (!huge.empty()) send_huge(pipeline, huge);
         REQUIRE(pipeline.apply(encode(pgoutput::Commit{0, commit_lsn, end_, time})).ok());
         return after - before;
     }
@@ -122,6 +133,17 @@ private:
         update(second, first);
         const auto& last = full ? first : key;
         rows_.push_back(encode(pgoutput::Delete{{}, relation_id, old_kind, last.tuple()}));
+    }
+
+    void send_huge(replicator::StreamPipeline& pipeline, const std::string& value) {
+        const bool full = identity_ != Identity::key;
+        const Row row{text("huge"), text(value)};
+        const Row key{text("huge"), full ? text(value) : null()};
+        const auto old_kind = full ? pgoutput::OldTupleKind::full : pgoutput::OldTupleKind::key;
+        const auto inserted = encode(pgoutput::Insert{{}, relation_id, row.tuple()});
+        const auto deleted = encode(pgoutput::Delete{{}, relation_id, old_kind, key.tuple()});
+        REQUIRE(pipeline.apply(inserted).ok());
+        REQUIRE(pipeline.apply(deleted).ok());
     }
 
     Identity identity_;
@@ -159,6 +181,24 @@ TEST_CASE("rows of a keyed table ask for no memory once buffers have grown", "[r
 
 TEST_CASE("rows of a keyed table under FULL ask for no memory either", "[replicator]") {
     REQUIRE(allocations_in_steady_state(Identity::full) == 0);
+}
+
+TEST_CASE("what a huge row took is given back when its batch is written", "[replicator]") {
+    const auto identity = GENERATE(Identity::key, Identity::full, Identity::whole_row);
+    constexpr std::size_t kept_bytes_max = 1U << 20U;
+    constexpr std::size_t row_bytes = 16 * kept_bytes_max;
+    Traffic traffic{identity};
+    replicator::StreamPipeline pipeline{history_writer::WireForm::text, Lsn{}, std::nullopt};
+    pipeline.builder().keep_at_most(kept_bytes_max);
+    const auto held_after = [&] {
+        pipeline.builder().recycle(pipeline.builder().take(false));
+        return bytes_held.load();
+    };
+    traffic.send(pipeline);
+    const auto before = held_after();
+    traffic.send(pipeline, std::string(row_bytes, 'x'));
+    REQUIRE(bytes_held > before + row_bytes);
+    REQUIRE(held_after() < before + 2 * kept_bytes_max);
 }
 
 TEST_CASE("rows of a table without a key ask for no memory either", "[replicator]") {
