@@ -125,7 +125,8 @@ std::string find_resolvable_sql(const HistoryTable& table, const std::string& pi
         " FROM pgchronicle.pending_value p"
         " JOIN {history} o ON o.{lsn} = p.lsn_from AND o.{seq} = p.change_seq AND {key} = p.row_key"
         " LEFT JOIN LATERAL (SELECT v.{lsn}, v.{seq} FROM {history} v WHERE {keys}"
-        " AND v.{operation} IN ('DELETE', 'TRUNCATE', 'REKEY')"
+        " AND (v.{operation} IN ('DELETE', 'TRUNCATE', 'REKEY') OR v.{operation} IN ('RECONCILE',"
+        " 'REWRITE') AND v.{lsn_to} = v.{lsn})"
         " ORDER BY v.{lsn} DESC, v.{seq} DESC LIMIT 1) e ON true"
         " CROSS JOIN LATERAL unnest(p.columns) AS c(name)"
         " WHERE o.{to} IS NULL AND p.pipeline = {pipeline} AND p.target_schema = {schema}"
@@ -135,6 +136,7 @@ std::string find_resolvable_sql(const HistoryTable& table, const std::string& pi
         fmt::arg("seq", quote_identifier(table.names.change_seq)),
         fmt::arg("operation", quote_identifier(table.names.operation_type)),
         fmt::arg("to", quote_identifier(table.names.valid_to)),
+        fmt::arg("lsn_to", quote_identifier(table.names.lsn_to)),
         fmt::arg("key", key_text(table, "o.")),
         fmt::arg("keys", key_equals(table, "v.", "o.")),
         fmt::arg("pipeline", quote_literal(pipeline)),

@@ -1,6 +1,6 @@
 #include "history_writer/pg/checkpoint_store.hpp"
 
-#include "history_writer/pg/text_literals.hpp"
+#include "pq/array_text.hpp"
 
 #include <fmt/format.h>
 
@@ -81,7 +81,7 @@ void write_first_checkpoint(
          std::to_string(checkpoint.source.timeline),
          checkpoint.source.database,
          checkpoint.source.slot,
-         array_literal(checkpoint.source.publications),
+         pq::array_text(checkpoint.source.publications),
          start}
     );
     target.exec("COMMIT");

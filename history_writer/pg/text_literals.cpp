@@ -6,20 +6,6 @@
 
 namespace pgchronicle::history_writer::pg {
 
-std::string array_literal(const std::vector<std::string>& values) {
-    std::string text = "{";
-    for (const auto& value : values) {
-        if (text.size() > 1) text += ',';
-        text += '"';
-        for (const char c : value) {
-            if (c == '"' || c == '\\') text += '\\';
-            text += c;
-        }
-        text += '"';
-    }
-    return text + "}";
-}
-
 std::string json_string(std::string_view text) {
     constexpr unsigned char first_printable = 0x20;
     std::string out = "\"";

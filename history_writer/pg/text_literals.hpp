@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pgoutput/timestamp.hpp"
+#include "pq/array_text.hpp"
 
 #include <string>
 #include <string_view>
@@ -9,7 +10,9 @@
 namespace pgchronicle::history_writer::pg {
 
 /// A text[] literal, every element quoted: {"a","b"}.
-[[nodiscard]] std::string array_literal(const std::vector<std::string>& values);
+[[nodiscard]] inline std::string array_literal(const std::vector<std::string>& values) {
+    return pq::array_text(values);
+}
 
 /// A JSON string with its quotes.
 [[nodiscard]] std::string json_string(std::string_view text);

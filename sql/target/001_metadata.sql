@@ -105,44 +105,42 @@ CREATE OR REPLACE FUNCTION pgchronicle.row_hash(r record) RETURNS bigint
     SET extra_float_digits = 1 SET bytea_output = 'hex' SET search_path = ''
 AS $$ BEGIN RETURN hashtextextended(r::text, 0); END $$;
 
--- Guards reads of the past: true, or an error where history is not complete yet. A function of
--- STABLE volatility, so that the as-of functions around it can be inlined.
-CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
-    history_schema text, history_table text, at_lsn pg_lsn
+-- True, or an error where a history is not complete yet at the moment that is asked for.
+CREATE OR REPLACE FUNCTION pgchronicle.require_known(
+    history_schema text, history_table text, known_from text, asked_at text, too_early boolean
 ) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = '' AS $$
-DECLARE known_from pg_lsn; found_state text;
 BEGIN
-    SELECT t.consistent_from, t.state INTO known_from, found_state FROM pgchronicle.table_state t
-     WHERE t.target_schema = history_schema AND t.target_table = history_table;
-    IF known_from IS NULL OR found_state <> 'copied' THEN
+    IF known_from IS NULL THEN
         RAISE EXCEPTION 'history of table "%.%" is not complete yet', history_schema, history_table
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Its rows are still to be copied from the source; see "pgchronicle status".';
     END IF;
-    IF at_lsn < known_from THEN
-        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, at_lsn
+    IF too_early THEN
+        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, asked_at
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = format('It is complete from %s on.', known_from);
     END IF;
     RETURN true;
 END $$;
 
+-- Guard reads of the past. Functions of STABLE volatility, so that the as-of functions around them
+-- can be inlined.
+CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
+    history_schema text, history_table text, at_lsn pg_lsn
+) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
+    SELECT pgchronicle.require_known(history_schema, history_table, min(t.consistent_from)::text,
+                                     at_lsn::text, at_lsn < min(t.consistent_from))
+      FROM pgchronicle.table_state t
+     WHERE t.target_schema = history_schema AND t.target_table = history_table
+       AND t.state = 'copied'
+$$;
+
 CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
     history_schema text, history_table text, at_time timestamptz
-) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = '' AS $$
-DECLARE known_from timestamptz; found_state text;
-BEGIN
-    SELECT t.seam_time, t.state INTO known_from, found_state FROM pgchronicle.table_state t
-     WHERE t.target_schema = history_schema AND t.target_table = history_table;
-    IF known_from IS NULL OR found_state <> 'copied' THEN
-        RAISE EXCEPTION 'history of table "%.%" is not complete yet', history_schema, history_table
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'Its rows are still to be copied from the source; see "pgchronicle status".';
-    END IF;
-    IF at_time < known_from THEN
-        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, at_time
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  DETAIL = format('It is complete from %s on.', known_from);
-    END IF;
-    RETURN true;
-END $$;
+) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
+    SELECT pgchronicle.require_known(history_schema, history_table, min(t.seam_time)::text,
+                                     at_time::text, at_time < min(t.seam_time))
+      FROM pgchronicle.table_state t
+     WHERE t.target_schema = history_schema AND t.target_table = history_table
+       AND t.state = 'copied'
+$$;

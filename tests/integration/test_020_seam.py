@@ -1,8 +1,6 @@
 """Where the initial copy and the stream meet."""
 
-import os
 import random
-import signal
 import threading
 
 import psycopg2
@@ -10,7 +8,6 @@ import pytest
 
 from support.lsn import parse_lsn
 from support.oracle import table_spec
-from support.scene import TARGET_USER
 from support.waiting import wait_until
 
 TABLE = ("create table operations.t (id integer primary key, v text, big text);"
@@ -83,6 +80,30 @@ def test_changes_that_waited_in_the_slot_are_history_as_are_rows_from_before_it(
     assert _as_of_is_refused(scene, "t", scene.target.value(
         "select (%s::pg_lsn - 1)::text", (begin,)))
     assert not _as_of_is_refused(scene, "t", begin)
+
+
+@pytest.mark.parametrize("function, early, late", [
+    ("as_of_lsn", "'0/1'::pg_lsn", "'7FF/0'::pg_lsn"),
+    ("as_of", "'1999-01-01'::timestamptz", "'infinity'::timestamptz")])
+def test_a_read_before_the_seam_is_told_since_when_the_history_is_complete(
+        scene, function, early, late):
+    scene.source.execute(_tables("full", 2))
+    scene.publish()
+    scene.start_streaming().stop()
+
+    def read(at):
+        return scene.target.query(f"select id from analytics.t_{function}({at}) order by id")
+    assert read(late) == [(1,), (2,)]
+    assert read("null") == []
+    with pytest.raises(psycopg2.Error, match='"analytics.t_history" is not known at') as refused:
+        read(early)
+    since = scene.target.value("select format('It is complete from %%s on.', case %s when "
+                               "'as_of' then seam_time::text else consistent_from::text end) "
+                               "from pgchronicle.table_state", (function,))
+    assert refused.value.diag.message_detail == since
+    scene.target.execute("update pgchronicle.table_state set state = 'pending'")
+    with pytest.raises(psycopg2.Error, match='"analytics.t_history" is not complete yet'):
+        read(late)
 
 
 def test_values_that_nobody_can_know_are_null_and_recorded_as_a_gap(scene):
@@ -465,127 +486,3 @@ def test_changes_that_waited_find_their_rows_by_the_index(scene, table):
     # One look at each of the others would be millions.
     assert wait_until(reads, 30, "the statistics") < 20 * rows
     scene.set_v(oracle, scene.spec("t"), as_of_samples=2).assert_holds()
-
-
-def _freeze_while_copying(scene, service):
-    """Stops the program, not its backends, in the middle of a COPY; the backends' process ids."""
-    def frozen():
-        service.fail_if_dead()
-        if not _copying(scene, service):
-            return None
-        os.kill(service.pid, signal.SIGSTOP)
-        # What was sent already is read; a COPY that still runs then has not got its end.
-        wait_until(lambda: not scene.target.query(
-            "select from pg_stat_activity where datname = %s and application_name like %s "
-            "and state = 'active' and wait_event is distinct from 'ClientRead'",
-            (scene.target.name, f"pgchronicle % {service.pid}")), 30, "the backends to wait")
-        found = _copying(scene, service)
-        if not found:
-            os.kill(service.pid, signal.SIGCONT)
-        return found
-    return wait_until(frozen, 60, "a COPY into the target", interval=0.01)
-
-
-def _copying(scene, service):
-    return [pid for pid, in scene.target.query(
-        "select pid from pg_stat_activity where datname = %s and application_name like %s "
-        "and state = 'active' and query like 'COPY %% FROM STDIN%%'",
-        (scene.target.name, f"pgchronicle % {service.pid}"))]
-
-
-def _terminate_lock_holder(scene):
-    """Only the connection that holds the pipeline's lock, as a network could break it."""
-    scene.target.query(
-        "select pg_terminate_backend(pid) from pg_locks l join pg_database d on d.oid = l.database "
-        "where l.locktype = 'advisory' and d.datname = %s", (scene.target.name,))
-
-
-def _survivor(*services):
-    """The process that goes on. Both try again, and the lock is free in between: any may get it."""
-    ended = wait_until(lambda: [each for each in services if not each.alive], 60, "one to stop")
-    assert [each.returncode for each in ended] == [3], ended[0].tail()
-    return next(each for each in services if each.alive)
-
-
-def test_a_copy_that_was_frozen_writes_nothing_behind_its_successor(scene):
-    """The lock is the writing connection's, which is idle meanwhile: the copy has to look."""
-    scene.source.execute(_big_table("full", rows=100_000))
-    scene.publish()
-    scene.configure(copy={"workers": 2, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
-    oracle = scene.oracle("t")
-    scene.create_slot()
-    frozen = scene.start()
-    backends = _freeze_while_copying(scene, frozen)
-    _terminate_lock_holder(scene)
-    successor = scene.start()
-    waits = successor.wait_event("reconnecting", sqlstate="55P03")
-    assert any(f"process {pid} " in waits.fields["detail"] for pid in backends)
-    os.kill(frozen.pid, signal.SIGCONT)
-    survivor = _survivor(frozen, successor)
-    assert frozen.events("reconnecting", sqlstate="08003")
-    scene.source.execute("update operations.t set v = 'after' where id % 1000 = 0")
-    _finish(scene, survivor, oracle, scene.spec("t"), as_of_samples=5)
-
-
-def test_a_copy_that_ends_just_after_the_lock_was_lost_counts(scene):
-    """It looked who holds the lock while that was right, and its commit comes late."""
-    scene.source.execute(_big_table("full", rows=50_000))
-    scene.publish()
-    scene.configure(copy={"workers": 1, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
-    oracle = scene.oracle("t")
-    scene.create_slot()
-    frozen = scene.start()
-    frozen.wait_event("copy_started", 60)
-
-    def waits_for_lock(service):
-        return scene.target.query(
-            "select from pg_stat_activity where application_name like %s "
-            "and wait_event_type = 'Lock'", (f"pgchronicle % {service.pid}",))
-    with scene.target.transaction() as cursor:
-        cursor.execute("lock table analytics.t_history in row exclusive mode")
-        frozen.wait_for(lambda: waits_for_lock(frozen), 60, "the index to be held up")
-        os.kill(frozen.pid, signal.SIGSTOP)
-    _terminate_lock_holder(scene)
-    successor = scene.start()
-    successor.wait_for(lambda: waits_for_lock(successor), 60, "the successor to wait")
-    os.kill(frozen.pid, signal.SIGCONT)
-    survivor = _survivor(frozen, successor)
-    assert successor.events("reconnecting", sqlstate="40001")
-    seam, = {event.fields["seam"] for event in frozen.events("copy_started")}
-    assert seam == scene.target.value("select seam::text from pgchronicle.table_state")
-    scene.source.execute("update operations.t set v = 'after' where id % 1000 = 0")
-    _finish(scene, survivor, oracle, scene.spec("t"), as_of_samples=5)
-
-
-def test_pipelines_from_clones_of_one_source_share_no_table_in_the_target(
-        scene, make_scene, source_cluster, target_cluster):
-    """A clone's tables have the same OIDs."""
-    rows = 60_000
-    other = make_scene(source_cluster, target_cluster)
-    other.source.drop()
-    scene.source.execute(_big_table("full", rows=rows))
-    scene.publish()
-    scene.source._connection.close()
-    source_cluster.execute(
-        f'create database "{other.source.name}" template "{scene.source.name}"')
-    other.source.execute("update operations.t set v = 'clone'")
-    other.configure(target={"dsn": target_cluster.dsn(scene.target.name, TARGET_USER),
-                            "schema": "analytics_of_clone"})
-    for each in (scene, other):
-        each.configure(copy={"workers": 1, "chunk": "1MiB"})
-        each.create_slot()
-        # The history is not empty, so that the copy takes a table of its own.
-        each.source.execute("delete from operations.t where id = 1")
-    first = scene.start()
-    _freeze_while_copying(scene, first)
-    second = other.start()
-    second.wait_for(lambda: second.events("copy_done") or scene.target.query(
-        "select from pg_stat_activity where application_name like %s and wait_event_type = 'Lock'",
-        (f"pgchronicle % {second.pid}",)), 60, "the other one to copy, or to wait")
-    os.kill(first.pid, signal.SIGCONT)
-    for service in (first, second):
-        service.wait_event("copy_done", 60)
-        assert service.stop() == 0, service.tail()
-    for schema, value in (("analytics", "old"), ("analytics_of_clone", "clone")):
-        assert scene.target.query(f"select v, count(*) from {schema}.t_current group by v") \
-            == [(value, rows - 1)]

@@ -26,13 +26,6 @@ TEST_CASE("a time before 2000, and before 1970, is written like any other", "[hi
     REQUIRE(timestamp_text(PgTimestamp{-10957 * day - 1}) == "1969-12-31 23:59:59.999999+00");
 }
 
-TEST_CASE("an array literal quotes every element", "[history_writer]") {
-    REQUIRE(array_literal({}) == "{}");
-    REQUIRE(array_literal({"id", "a b"}) == "{\"id\",\"a b\"}");
-    REQUIRE(array_literal({"", "NULL"}) == "{\"\",\"NULL\"}");
-    REQUIRE(array_literal({"\"x\"", "\\", "a,b}"}) == R"({"\"x\"","\\","a,b}"})");
-}
-
 TEST_CASE("a JSON string escapes quotes, backslashes and control characters", "[history_writer]") {
     REQUIRE(json_string("plain") == "\"plain\"");
     REQUIRE(json_string("\"\\\n\x01") == "\"\\\"\\\\\\u000a\\u0001\"");

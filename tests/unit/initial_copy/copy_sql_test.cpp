@@ -42,6 +42,11 @@ TEST_CASE("what the copy knows is for versions behind the key's last tombstone",
     table.names.lsn_from = "begins";
     const auto behind = Contains("(p.lsn_from, p.change_seq) > (r.ended_lsn, r.ended_seq)");
     REQUIRE_THAT(find_resolvable_sql(table, "finance"), Contains("e.\"begins\", '0/0')"));
+    REQUIRE_THAT(
+        find_resolvable_sql(table, "finance"),
+        Contains("'REKEY') OR v.\"operation_type\" IN ('RECONCILE', 'REWRITE') AND v.\"lsn_to\" = "
+                 "v.\"begins\")")
+    );
     REQUIRE_THAT(fill_pending_sql(table, "staging", 1), behind);
     REQUIRE_THAT(settle_pending_sql(table), behind);
 }

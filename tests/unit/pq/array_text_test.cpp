@@ -19,6 +19,14 @@ TEST_CASE("any list of texts comes back from its array form", "[pq]") {
     for (const auto& items : cases) CHECK(parse_array_text(array_text(items)) == items);
 }
 
+TEST_CASE("every element of an array is quoted", "[pq]") {
+    using Items = std::vector<std::string>;
+    CHECK(array_text({}) == "{}");
+    CHECK(array_text(Items{"id", "a b"}) == "{\"id\",\"a b\"}");
+    CHECK(array_text(Items{"", "NULL"}) == "{\"\",\"NULL\"}");
+    CHECK(array_text(Items{"\"x\"", "\\", "a,b}"}) == R"({"\"x\"","\\","a,b}"})");
+}
+
 TEST_CASE("arrays are read as the server prints them", "[pq]") {
     using Items = std::vector<std::string>;
     CHECK(parse_array_text("{a,b c,\"d,e\",\"f\\\"g\"}") == Items{"a", "b c", "d,e", "f\"g"});
