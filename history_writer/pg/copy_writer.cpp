@@ -26,7 +26,18 @@ void CopyWriter::begin(const std::string& copy_sql) {
 
 void CopyWriter::begin_row(std::size_t columns, std::span<const std::byte> payload) {
     if (form_ == WireForm::binary) append_int16(buffer_, static_cast<std::int16_t>(columns));
-    append(buffer_, payload);
+    add(payload);
+}
+
+void CopyWriter::add(std::span<const std::byte> bytes) {
+    if (bytes.size() < piece_bytes) {
+        append(buffer_, bytes);
+        return;
+    }
+    // A piece by itself: a huge value needs no copy of its own here.
+    connection_.put_copy(buffer_);
+    buffer_.clear();
+    connection_.put_copy(bytes);
 }
 
 void CopyWriter::text_field(std::string_view text) {
@@ -96,7 +107,7 @@ void CopyWriter::int32_field(std::int32_t value) {
 
 void CopyWriter::neutral_field(std::span<const std::byte> neutral) {
     if (form_ == WireForm::binary) {
-        append(buffer_, neutral);
+        add(neutral);
         return;
     }
     if (read_int32(neutral.data()) < 0) {

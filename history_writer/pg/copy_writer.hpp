@@ -41,6 +41,7 @@ public:
     std::uint64_t end();
 
 private:
+    void add(std::span<const std::byte> bytes);
     void text_field(std::string_view text);
 
     pq::Connection& connection_;

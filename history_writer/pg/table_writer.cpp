@@ -1,5 +1,6 @@
 #include "history_writer/pg/table_writer.hpp"
 
+#include "history_writer/kept_memory.hpp"
 #include "history_writer/pg/array_params.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
@@ -19,6 +20,10 @@ constexpr std::uint32_t timestamptz_oid = 1184;
 constexpr std::uint32_t pg_lsn_oid = 3220;
 
 constexpr std::size_t history_columns = 7;
+
+/// A buffer that one batch of rows of the usual size fills is kept for the next; there may be
+/// hundreds of tables, so one that a huge row or key has filled is not.
+constexpr std::size_t kept_bytes_max = 1U << 20U;
 
 std::span<const std::byte> part(const Bytes& bytes, std::uint64_t offset, std::uint32_t size) {
     return std::span<const std::byte>{bytes}.subspan(offset, size);
@@ -278,6 +283,15 @@ void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& c
         make_room(error);
         throw;
     }
+    give_back();
+}
+
+void TableWriter::give_back() {
+    clear_within(buffer_, kept_bytes_max);
+    // They point into the arrays; until here, an error may have wanted to name the keys.
+    params_.clear();
+    for (auto& array : arrays_) clear_within(array, kept_bytes_max);
+    clear_within(order_, kept_bytes_max);
 }
 
 void TableWriter::make_room(const pq::Error& error) {

@@ -62,6 +62,8 @@ public:
 
 private:
     void read_key_types();
+    /// Lets go of what a huge row took.
+    void give_back();
     void ensure_stage();
     void begin_stage(CopyWriter& writer, WireForm form);
     void build_arrays(const ChangeBatch& batch, const TableChanges& changes);

@@ -1,5 +1,6 @@
 #include "replicator/io/transaction_buffer.hpp"
 
+#include "history_writer/kept_memory.hpp"
 #include "pq/error.hpp"
 
 #include <fmt/format.h>
@@ -13,12 +14,17 @@
 
 namespace pgchronicle::replicator::io {
 
+using history_writer::clear_within;
+using history_writer::memory_of;
+
 namespace {
 
 using Length = std::uint32_t;
 
 /// One read of the file: large enough that the system is asked rarely.
 constexpr std::size_t window_bytes = 1U << 20U;
+/// A part of a message may stand before what is read.
+constexpr std::size_t window_kept_max = 4 * window_bytes;
 
 /// What PostgreSQL says of the same error of a file, so that the same ones pass by themselves on
 /// both sides. Source: errcode_for_file_access().
@@ -76,35 +82,38 @@ TransactionBuffer::~TransactionBuffer() {
 
 void TransactionBuffer::append(std::span<const std::byte> message) {
     const auto length = static_cast<Length>(message.size());
-    const auto at = memory_.size();
-    memory_.resize(at + sizeof length + message.size());
-    std::memcpy(memory_.data() + at, &length, sizeof length);
-    if (!message.empty()) {
-        std::memcpy(memory_.data() + at + sizeof length, message.data(), message.size());
-    }
+    const auto length_bytes = std::as_bytes(std::span{&length, 1});
+    const auto total = length_bytes.size() + message.size();
     ++messages_;
-    if (memory_.size() > memory_max_) spill();
+    if (memory_.size() + total > memory_max_) spill();
+    if (total > memory_max_) {
+        // It has no place in memory at any time, so that a huge row is not held here once more.
+        write(length_bytes);
+        write(message);
+        return;
+    }
+    memory_.insert(memory_.end(), length_bytes.begin(), length_bytes.end());
+    memory_.insert(memory_.end(), message.begin(), message.end());
 }
 
 void TransactionBuffer::spill() {
+    write(memory_);
+    memory_.clear();
+}
+
+void TransactionBuffer::write(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
     if (file_ < 0) {
         file_ = ::open(spool_dir_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (file_ < 0) fail("could not create a file", spool_dir_);
     }
-    std::size_t written = 0;
-    while (written < memory_.size()) {
-        const auto n = ::pwrite(
-            file_,
-            memory_.data() + written,
-            memory_.size() - written,
-            static_cast<off_t>(file_bytes_ + written)
-        );
+    while (!bytes.empty()) {
+        const auto n = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(file_bytes_));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) fail("could not write", spool_dir_);
-        written += static_cast<std::size_t>(n);
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        file_bytes_ += static_cast<std::uint64_t>(n);
     }
-    file_bytes_ += memory_.size();
-    memory_.clear();
 }
 
 void TransactionBuffer::clear() {
@@ -118,12 +127,17 @@ void TransactionBuffer::clear() {
 void TransactionBuffer::rewind() {
     memory_read_ = 0;
     file_read_ = 0;
-    window_.clear();
+    clear_within(window_, window_kept_max);
     window_read_ = 0;
 }
 
 bool TransactionBuffer::refill(std::size_t needed) {
-    window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(window_read_));
+    const auto rest = std::span<const std::byte>{window_}.subspan(window_read_);
+    if (memory_of(window_) > window_kept_max && rest.size() <= window_bytes) {
+        window_ = std::vector<std::byte>(rest.begin(), rest.end());
+    } else {
+        window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(window_read_));
+    }
     window_read_ = 0;
     while (window_.size() < needed) {
         const auto have = window_.size();

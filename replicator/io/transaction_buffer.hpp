@@ -36,6 +36,7 @@ public:
     [[nodiscard]] std::uint64_t bytes() const { return file_bytes_ + memory_.size(); }
 
 private:
+    void write(std::span<const std::byte> bytes);
     bool refill(std::size_t needed);
 
     std::string spool_dir_;

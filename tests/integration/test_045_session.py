@@ -316,3 +316,25 @@ def test_a_spool_folder_that_is_full_is_waited_for(scene, tmp_path):
         assert service.stop() == EXIT_DONE
     finally:
         subprocess.run(["umount", "--lazy", str(spool)], check=True)
+
+
+# -- memory --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("identity", ["default", "full"])
+def test_memory_that_a_huge_row_took_is_given_back(scene, identity):
+    row = 48 * MIB
+    key = "primary key" if identity == "default" else ""
+    service = begin(scene, f"create table operations.t (id integer {key}, v text);"
+                    f"alter table operations.t replica identity {identity}", **SMALL_MEMORY)
+    before = service.rss()
+    scene.source.execute("insert into operations.t values (1, repeat('x', %s))", (row,))
+    if identity == "full":
+        scene.source.execute("delete from operations.t")
+    for number in range(2, 6):
+        scene.source.execute("insert into operations.t values (%s, 'small')", (number,))
+        scene.catch_up(service, timeout=120)
+    # libpq keeps what its input buffer has grown to for as long as the connection lives.
+    kept = service.rss() - before
+    print(f"{kept / MIB:.0f} MiB more than before, at most {service.rss_peak() / MIB:.0f} MiB")
+    assert kept < 1.5 * row
+    assert service.stop() == EXIT_DONE

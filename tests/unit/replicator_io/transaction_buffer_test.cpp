@@ -80,6 +80,20 @@ TEST_CASE(
     REQUIRE(read_all(buffer) == messages);
 }
 
+TEST_CASE("a message larger than memory is never held there", "[replicator_io]") {
+    TransactionBuffer buffer{spool_dir(), 1000};
+    const std::string large(5'000, 'x');
+    const std::vector<std::string> messages{"B", large, "after", "C"};
+    append(buffer, {"B"});
+    REQUIRE_FALSE(buffer.spilled());
+    append(buffer, {large});
+    REQUIRE(buffer.spilled());
+    REQUIRE(buffer.memory_bytes() == 0);
+    append(buffer, {"after", "C"});
+    REQUIRE(buffer.memory_bytes() < 1000);
+    REQUIRE(read_all(buffer) == messages);
+}
+
 TEST_CASE(
     "a cleared buffer takes the next transaction, in the file and out of it",
     "[replicator_io]"
