@@ -83,13 +83,15 @@ std::string membership_sql(int version) {
     const bool lists = version >= 150000;
     return fmt::format(
         R"(pg_catalog.md5(pg_catalog.concat_ws(' ',
-           (SELECT pg_catalog.string_agg(p.oid || ':' || p.puballtables || p.pubviaroot, ' ' ORDER BY p.oid)
+           (SELECT pg_catalog.string_agg(p.oid || ':' || p.puballtables || p.pubviaroot, ' '
+                                         ORDER BY p.oid)
             FROM pg_catalog.pg_publication p WHERE p.pubname = ANY ($1::text[])),
            (SELECT pg_catalog.string_agg(pr.oid::text || {0}, ' ' ORDER BY pr.oid)
             FROM pg_catalog.pg_publication_rel pr
             JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid AND p.pubname = ANY ($1::text[])
             WHERE pr.prrelid = c.oid
-               OR pr.prrelid IN (SELECT a.relid FROM pg_catalog.pg_partition_ancestors(c.oid) a(relid)))
+               OR pr.prrelid IN (SELECT a.relid
+                                 FROM pg_catalog.pg_partition_ancestors(c.oid) a(relid)))
            {1})))",
         lists ? "COALESCE(pg_catalog.pg_get_expr(pr.prqual, pr.prrelid), '')"
                 " || COALESCE(pr.prattrs::text, '')"
