@@ -347,6 +347,47 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     settle();
 }
 
+SessionOptions Service::session_options(
+    const Checkpoint& checkpoint,
+    const PipelineTables& tables,
+    std::optional<Lsn> until
+) const {
+    SessionOptions wanted;
+    // Prepared transactions that have not ended come again from where the slot is, which is not
+    // behind the checkpoint; what is stored already is skipped.
+    const auto start =
+        two_phase_ ? std::min(checkpoint.position, slot_position_) : checkpoint.position;
+    wanted.start_command = start_replication(
+        settings_.source.slot,
+        start,
+        {settings_.source.publications,
+         tables.form(),
+         settings_.source.streaming,
+         two_phase_,
+         source_version_}
+    );
+    wanted.form = tables.form();
+    wanted.until = until;
+    wanted.source_end = source_end_;
+    const auto part = settings_.memory_limit_bytes / memory_parts;
+    wanted.limits = {
+        settings_.batch.max_delay,
+        settings_.batch.rows_max,
+        std::min(settings_.batch.bytes_max, part)};
+    wanted.acknowledge_interval = settings_.acknowledge.interval;
+    wanted.status_interval = std::clamp(
+        wal_sender_timeout_ms_ <= 0
+            ? status_interval_max
+            : std::chrono::milliseconds{wal_sender_timeout_ms_ / status_interval_fraction},
+        status_interval_min,
+        status_interval_max
+    );
+    wanted.receive_timeout = settings_.source.receive_timeout;
+    wanted.spool_dir = settings_.spool_dir;
+    wanted.transaction_memory_max = part;
+    return wanted;
+}
+
 Service::Turn Service::stream(
     pq::Connection& target,
     PipelineTables& tables,
@@ -363,40 +404,6 @@ Service::Turn Service::stream(
     options.replication = true;
     auto connection = pq::Connection::open(options);
 
-    SessionOptions session_options;
-    // Prepared transactions that have not ended come again from where the slot is, which is not
-    // behind the checkpoint; what is stored already is skipped.
-    const auto start =
-        two_phase_ ? std::min(checkpoint->position, slot_position_) : checkpoint->position;
-    session_options.start_command = start_replication(
-        settings_.source.slot,
-        start,
-        {settings_.source.publications,
-         tables.form(),
-         settings_.source.streaming,
-         two_phase_,
-         source_version_}
-    );
-    session_options.form = tables.form();
-    session_options.until = until;
-    session_options.source_end = source_end_;
-    const auto part = settings_.memory_limit_bytes / memory_parts;
-    session_options.limits = {
-        settings_.batch.max_delay,
-        settings_.batch.rows_max,
-        std::min(settings_.batch.bytes_max, part)};
-    session_options.acknowledge_interval = settings_.acknowledge.interval;
-    session_options.status_interval = std::clamp(
-        wal_sender_timeout_ms_ <= 0
-            ? status_interval_max
-            : std::chrono::milliseconds{wal_sender_timeout_ms_ / status_interval_fraction},
-        status_interval_min,
-        status_interval_max
-    );
-    session_options.receive_timeout = settings_.source.receive_timeout;
-    session_options.spool_dir = settings_.spool_dir;
-    session_options.transaction_memory_max = part;
-
     const Session::Parts parts{
         sink,
         tables,
@@ -406,7 +413,8 @@ Service::Turn Service::stream(
         [this] {
             if (!copy_left_) settle();
         }};
-    Session session{std::move(connection), *checkpoint, session_options, parts};
+    Session session{
+        std::move(connection), *checkpoint, session_options(*checkpoint, tables, until), parts};
     log_.info(
         "stream_started",
         {{"slot", settings_.source.slot},

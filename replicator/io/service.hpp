@@ -46,6 +46,11 @@ private:
     history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
     Turn
     stream(pq::Connection& target, PipelineTables& tables, std::optional<Lsn> until, bool seam);
+    [[nodiscard]] SessionOptions session_options(
+        const history_writer::Checkpoint& checkpoint,
+        const PipelineTables& tables,
+        std::optional<Lsn> until
+    ) const;
     void copy_first(pq::Connection& target, PipelineTables& tables, bool commit_times);
     using ServerSettings = std::vector<std::pair<std::string, std::string>>;
     [[nodiscard]] pq::ConnectOptions

@@ -1,7 +1,7 @@
 #include "replicator/io/session.hpp"
 
 #include "failpoint/failpoint.hpp"
-#include "pgoutput/decode.hpp"
+#include "pgoutput/stream_frame.hpp"
 #include "replicator/stream_error.hpp"
 
 #include <boost/asio/post.hpp>
@@ -11,15 +11,12 @@
 namespace pgchronicle::replicator::io {
 
 using history_writer::ChangeBatch;
-using pgoutput::PgTimestamp;
 using namespace std::chrono_literals;
 
 namespace {
 
 /// One turn reads at most this many frames, so that the server hears from us in between.
 constexpr int frames_per_turn = 4'096;
-/// The same for messages of a transaction that is being folded.
-constexpr int messages_per_turn = 16'384;
 /// While rows come thick and fast, reading in steps of this saves a wake-up for each of them.
 constexpr auto busy_pause = 1ms;
 /// How often the target is asked how far its disk has come, while something waits for it.
@@ -217,98 +214,6 @@ bool Session::is_behind_end(const pgoutput::Begin& begin) {
     return true;
 }
 
-void Session::begin_replay(const WholeTransaction& transaction) {
-    replaying_ = transaction;
-    replay_begun_ = false;
-    const auto& messages = *transaction.messages;
-    alone_ = policy_.full({.rows = messages.messages(), .bytes = messages.bytes()});
-}
-
-bool Session::settle(const StreamPipeline::Outcome& outcome) {
-    if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
-    if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
-        on_transaction_done(done->end_lsn);
-    } else if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
-        unplaced_ = *needs;
-        return resume();
-    }
-    return true;
-}
-
-bool Session::resume() {
-    if (unplaced_ && !place()) return false;
-    return settle(pipeline_.resume());
-}
-
-bool Session::replay() {
-    if (!replay_begun_) {
-        if (alone_ && pipeline_.builder().rows() > 0) {
-            if (!writer_idle()) return false;
-            hand_over(false);
-        }
-        replay_begun_ = true;
-        pipeline_.begin(replaying_->commit.end_lsn);
-        (void)settle(pipeline_.apply(replaying_->begin));
-    }
-    if (pipeline_.waits_for_table() && !resume()) return false;
-    for (int i = 0; i < messages_per_turn; ++i) {
-        if (policy_.overfull(batch_state())) {
-            if (!writer_idle() || left_out()) return false;
-            hand_over(true);
-        }
-        const auto bytes = replaying_->messages->next();
-        if (bytes.empty()) {
-            (void)settle(pipeline_.apply(replaying_->commit));
-            replaying_.reset();
-            return true;
-        }
-        const auto message = pgoutput::decode(bytes, replaying_->context);
-        if (!message.ok()) {
-            throw NeedsOperator{
-                "could not decode a message of the replication stream", to_string(message.error())};
-        }
-        if (replaying_->skips(*message)) continue;
-        if (!settle(pipeline_.apply(*message))) return false;
-    }
-    more_ = true;
-    return false;
-}
-
-bool Session::place() {
-    // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
-    if (!writer_idle()) return false;
-    if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
-        pipeline_.bind(unplaced_->relation->id, answer->table);
-        unplaced_.reset();
-        return true;
-    }
-    if (pipeline_.builder().rows() > 0) {
-        // Rows of the old shape go to the target before the new one reaches it.
-        hand_over(true);
-        return false;
-    }
-    auto relation = unplaced_->relation;
-    const history_writer::SourceTransaction at{
-        replaying_->commit.end_lsn, pipeline_.last_recorded_time().value_or(PgTimestamp{})};
-    auto answer = std::make_shared<TableResolver::Answer>();
-    start_job(
-        [this, relation, answer, at] { *answer = parts_.tables.resolve(*relation, at); },
-        [this, relation, answer] {
-            pipeline_.bind(relation->id, answer->table);
-            unplaced_.reset();
-        }
-    );
-    return false;
-}
-
-void Session::on_transaction_done(Lsn end_lsn) {
-    built_end_ = end_lsn;
-    acks_.on_received(end_lsn);
-    idle_position_ = std::max(idle_position_, end_lsn);
-    if (options_.until && end_lsn >= *options_.until) reached_until_ = true;
-    if (parts_.tables.copy_due()) leaving_for_copy_ = true;
-}
-
 BatchPolicy::State Session::batch_state() const {
     const auto& builder = pipeline_.builder();
     return {builder.rows(), builder.bytes(), writer_idle(), drained_ || ending()};
@@ -441,10 +346,6 @@ void Session::check_alive(TimePoint now) {
     if (now - last_received_ < options_.receive_timeout) return;
     throw StreamError{
         pq::Error{{"08006", "source has been silent for too long", "", "", "", true}}};
-}
-
-bool Session::left_out() const {
-    return replaying_ && stop_requested_ && alone_ && policy_.overfull(batch_state());
 }
 
 void Session::finish_if_done(TimePoint now) {

@@ -1,0 +1,114 @@
+#include "pgoutput/decode.hpp"
+#include "replicator/io/session.hpp"
+#include "replicator/stream_error.hpp"
+
+// How a transaction that has come whole goes into the batch.
+
+namespace pgchronicle::replicator::io {
+
+using pgoutput::PgTimestamp;
+
+namespace {
+
+/// One turn folds at most this many messages, so that the server hears from us in between.
+constexpr int messages_per_turn = 16'384;
+
+}  // namespace
+
+void Session::begin_replay(const WholeTransaction& transaction) {
+    replaying_ = transaction;
+    replay_begun_ = false;
+    const auto& messages = *transaction.messages;
+    alone_ = policy_.full({.rows = messages.messages(), .bytes = messages.bytes()});
+}
+
+bool Session::settle(const StreamPipeline::Outcome& outcome) {
+    if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
+    if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
+        on_transaction_done(done->end_lsn);
+    } else if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
+        unplaced_ = *needs;
+        return resume();
+    }
+    return true;
+}
+
+bool Session::resume() {
+    if (unplaced_ && !place()) return false;
+    return settle(pipeline_.resume());
+}
+
+bool Session::replay() {
+    if (!replay_begun_) {
+        if (alone_ && pipeline_.builder().rows() > 0) {
+            if (!writer_idle()) return false;
+            hand_over(false);
+        }
+        replay_begun_ = true;
+        pipeline_.begin(replaying_->commit.end_lsn);
+        (void)settle(pipeline_.apply(replaying_->begin));
+    }
+    if (pipeline_.waits_for_table() && !resume()) return false;
+    for (int i = 0; i < messages_per_turn; ++i) {
+        if (policy_.overfull(batch_state())) {
+            if (!writer_idle() || left_out()) return false;
+            hand_over(true);
+        }
+        const auto bytes = replaying_->messages->next();
+        if (bytes.empty()) {
+            (void)settle(pipeline_.apply(replaying_->commit));
+            replaying_.reset();
+            return true;
+        }
+        const auto message = pgoutput::decode(bytes, replaying_->context);
+        if (!message.ok()) {
+            throw NeedsOperator{
+                "could not decode a message of the replication stream", to_string(message.error())};
+        }
+        if (replaying_->skips(*message)) continue;
+        if (!settle(pipeline_.apply(*message))) return false;
+    }
+    more_ = true;
+    return false;
+}
+
+bool Session::place() {
+    // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
+    if (!writer_idle()) return false;
+    if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
+        pipeline_.bind(unplaced_->relation->id, answer->table);
+        unplaced_.reset();
+        return true;
+    }
+    if (pipeline_.builder().rows() > 0) {
+        // Rows of the old shape go to the target before the new one reaches it.
+        hand_over(true);
+        return false;
+    }
+    auto relation = unplaced_->relation;
+    const history_writer::SourceTransaction at{
+        replaying_->commit.end_lsn, pipeline_.last_recorded_time().value_or(PgTimestamp{})};
+    auto answer = std::make_shared<TableResolver::Answer>();
+    start_job(
+        [this, relation, answer, at] { *answer = parts_.tables.resolve(*relation, at); },
+        [this, relation, answer] {
+            pipeline_.bind(relation->id, answer->table);
+            unplaced_.reset();
+        }
+    );
+    return false;
+}
+
+void Session::on_transaction_done(Lsn end_lsn) {
+    built_end_ = end_lsn;
+    acks_.on_received(end_lsn);
+    idle_position_ = std::max(idle_position_, end_lsn);
+    if (options_.until && end_lsn >= *options_.until) reached_until_ = true;
+    if (parts_.tables.copy_due()) leaving_for_copy_ = true;
+}
+
+bool Session::left_out() const {
+    return replaying_ && stop_requested_ && alone_ && policy_.overfull(batch_state());
+}
+
+}  // namespace pgchronicle::replicator::io
