@@ -105,7 +105,7 @@ void read_metadata(pq::Connection& target, const config::Settings& settings, Tar
             facts.checkpoint || history_writer::pg::history_empty(target, settings.pipeline);
         const auto owners = target.exec(
             "SELECT target_schema, target_table, pipeline, source_schema, source_table, row_key"
-            " FROM pgchronicle.table_state"
+            " FROM pgchronicle.table_state WHERE state <> 'ended'"
         );
         for (int row = 0; row < owners.rows(); ++row) {
             const auto found = facts.relations.find({owners.str(row, 0), owners.str(row, 1)});

@@ -41,6 +41,41 @@ constexpr std::chrono::seconds report_interval{3};
 /// should hear of it.
 constexpr std::chrono::seconds predecessor_timeout{5};
 
+/// Begins a transaction that no writer of `table` runs beside. Who wrote when we took the
+/// pipeline's lock was our predecessor, and has lost the right to begin anew.
+void begin_alone(pq::Connection& target, const HistoryTable& table) {
+    const auto name = qualified_name(table);
+    try {
+        target.exec(fmt::format(
+            "BEGIN; SET LOCAL lock_timeout = {};"
+            " LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL lock_timeout = 0",
+            std::chrono::milliseconds{predecessor_timeout}.count(),
+            name
+        ));
+    } catch (const pq::Error& error) {
+        constexpr const char* lock_not_available = "55P03";
+        if (error.sqlstate() != lock_not_available) throw;
+        target.exec("ROLLBACK");
+        const auto writers = target.exec(
+            "SELECT DISTINCT pg_catalog.format('process %s (\"%s\")', l.pid, a.application_name)"
+            " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
+            " WHERE l.relation = $1::pg_catalog.regclass AND l.granted"
+            " AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()",
+            {name}
+        );
+        std::string list;
+        for (int i = 0; i < writers.rows(); ++i) list += (i == 0 ? "" : ", ") + writers.str(i, 0);
+        throw pq::Error{
+            {lock_not_available,
+             "history of table \"" + table.source_schema + "." + table.source_table +
+                 "\" is still being written by somebody else",
+             "By " + (list.empty() ? "a process that has just gone" : list) + ".",
+             "It may be a copy that was interrupted; it is tried again.",
+             "",
+             false}};
+    }
+}
+
 }  // namespace
 
 SnapshotCopy::SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_token stop)
@@ -49,6 +84,14 @@ SnapshotCopy::SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_toke
 SnapshotCopy::~SnapshotCopy() = default;
 
 pgoutput::Lsn SnapshotCopy::prepare(const std::vector<PendingTable>& tables) {
+    // Nothing is discarded of a table that is compared, but whoever compared it before us must have
+    // ended: it would take what is streamed from here on for differences.
+    for (const auto& pending : tables) {
+        if (pending.compare_as == CompareAs::nothing) continue;
+        auto target = pq::Connection::open(options_.target);
+        begin_alone(target, *pending.table);
+        target.exec("COMMIT");
+    }
     source_ = take_snapshot(options_.snapshot, tables, stop_);
     return source_.stamp.seam;
 }
@@ -316,48 +359,13 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
 
 namespace {
 
-/// Begins a transaction that no writer of `table` runs beside. Who wrote when we took the
-/// pipeline's lock was our predecessor, and has lost the right to begin anew.
-void begin_alone(pq::Connection& target, const HistoryTable& table) {
-    const auto name = qualified_name(table);
-    try {
-        target.exec(fmt::format(
-            "BEGIN; SET LOCAL lock_timeout = {};"
-            " LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL lock_timeout = 0",
-            std::chrono::milliseconds{predecessor_timeout}.count(),
-            name
-        ));
-    } catch (const pq::Error& error) {
-        constexpr const char* lock_not_available = "55P03";
-        if (error.sqlstate() != lock_not_available) throw;
-        target.exec("ROLLBACK");
-        const auto writers = target.exec(
-            "SELECT DISTINCT pg_catalog.format('process %s (\"%s\")', l.pid, a.application_name)"
-            " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
-            " WHERE l.relation = $1::pg_catalog.regclass AND l.granted"
-            " AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()",
-            {name}
-        );
-        std::string list;
-        for (int i = 0; i < writers.rows(); ++i) list += (i == 0 ? "" : ", ") + writers.str(i, 0);
-        throw pq::Error{
-            {lock_not_available,
-             "history of table \"" + table.source_schema + "." + table.source_table +
-                 "\" is still being written by somebody else",
-             "By " + (list.empty() ? "a process that has just gone" : list) + ".",
-             "It may be a copy that was interrupted; it is tried again.",
-             "",
-             false}};
-    }
-}
-
 bool is_copied(pq::Connection& target, const HistoryTable& table) {
-    const auto state = target.exec(
-        "SELECT state = 'copied' FROM pgchronicle.table_state"
-        " WHERE target_schema = $1 AND target_table = $2",
+    const auto copied = target.exec(
+        "SELECT EXISTS (SELECT FROM pgchronicle.table_state"
+        " WHERE target_schema = $1 AND target_table = $2 AND state = 'copied')",
         {table.target_schema, table.target_table}
     );
-    return state.rows() != 0 && state.boolean(0, 0);
+    return copied.boolean(0, 0);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ public:
     SnapshotCopy(const SnapshotCopy&) = delete;
     SnapshotCopy& operator=(const SnapshotCopy&) = delete;
 
-    /// The seam. Errors: see take_snapshot.
+    /// The seam. Errors: see take_snapshot, and discard_partial for 55P03.
     pgoutput::Lsn prepare(const std::vector<PendingTable>& tables);
     /// Sees the source's catalog as of the seam: what is copied has the shape it had there.
     [[nodiscard]] pq::Connection& snapshot() { return source_.connections.front(); }

@@ -1,3 +1,4 @@
+#include "history_writer/shape_change.hpp"
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
 #include "replicator/startup_guard.hpp"
@@ -100,9 +101,13 @@ bool has_own_columns(const TargetRelation& relation, const config::HistoryColumn
            has(names.change_seq);
 }
 
-/// The view of open versions depends on every column; the two functions do not.
-std::string
-alter_column_sql(const HistoryTable& table, const history_writer::HistoryColumn& column) {
+/// The view of open versions depends on every column; the two functions do not. It has to belong to
+/// the role, which makes it again when a column joins.
+std::string alter_column_sql(
+    const HistoryTable& table,
+    const history_writer::HistoryColumn& column,
+    const std::string& role
+) {
     const std::string name = pq::quote_qualified(table.target_schema, table.target_table);
     const std::string view = pq::quote_qualified(
         table.target_schema, history_writer::shortened(table.base_name + "_current")
@@ -111,27 +116,32 @@ alter_column_sql(const HistoryTable& table, const history_writer::HistoryColumn&
     return "DROP VIEW " + view + ";\nALTER TABLE " + name + " ALTER COLUMN " + identifier +
            " TYPE " + column.type_sql + " USING " + identifier + "::" + column.type_sql +
            ";\nCREATE VIEW " + view + " AS SELECT * FROM " + name + " WHERE " +
-           pq::quote_identifier(table.names.is_current) + ";";
+           pq::quote_identifier(table.names.is_current) + ";\nALTER VIEW " + view + " OWNER TO " +
+           pq::quote_identifier(role) + ";";
 }
 
 /// What stops the writer as soon as it meets the table.
 void judge_history_shape(
     const HistoryTable& table,
     const TargetRelation& relation,
+    const std::string& role,
     Problems& problems
 ) {
     const std::string name = shown(table.target_schema, table.target_table);
     for (const auto& column : table.columns) {
         const auto found = std::ranges::find(relation.columns, column.name, &TargetColumn::name);
         if (found == relation.columns.end() || found->type_sql == column.type_sql) continue;
+        if (history_writer::widens(found->type_sql, column.type_sql)) continue;
         add(problems,
             {
                 .what = "column " + shown(column.name) + " of table " + name +
                         " has another type than the source's",
                 .detail =
                     "It is " + found->type_sql + " there, and " + column.type_sql + " is due.",
-                .hint = "Whoever may read the view must be granted that again.",
-                .mending_sql = alter_column_sql(table, column),
+                .hint =
+                    "Alter it once \"run\" has stopped there. Whoever may read the view must be "
+                    "granted that again.",
+                .mending_sql = alter_column_sql(table, column, role),
             });
     }
     if (relation.source_table.empty()) return;  // Not ours yet: the key is what we make it.
@@ -191,7 +201,7 @@ void judge_relation(
                         "target.schema or target.table_suffix.",
             });
     } else {
-        judge_history_shape(table, relation, problems);
+        judge_history_shape(table, relation, facts.target->role, problems);
     }
     if (!relation.writable) {
         add(problems,

@@ -4,6 +4,7 @@ import os
 import signal
 
 from support.scene import TARGET_USER
+from support.sql_checks import run_checks
 from support.waiting import wait_until
 
 
@@ -140,3 +141,31 @@ def test_pipelines_from_clones_of_one_source_share_no_table_in_the_target(
     for schema, value in (("analytics", "old"), ("analytics_of_clone", "clone")):
         assert scene.target.query(f"select v, count(*) from {schema}.t_current group by v") \
             == [(value, rows - 1)]
+
+
+def test_a_comparison_that_was_frozen_does_not_undo_what_its_successor_streams(scene):
+    """It looked who holds the lock before it compared, and compares when it wakes."""
+    scene.source.execute(_table(100_000))
+    scene.publish()
+    scene.configure(copy={"workers": 1, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
+    frozen = scene.start_streaming()
+    scene.source.execute("alter table operations.t add u uuid default gen_random_uuid()")
+    scene.source.execute("update operations.t set v = 'shown' where id = 1")
+    frozen.wait_event("copy_started", 60, count=2)
+    with scene.target.transaction() as cursor:
+        cursor.execute("lock table analytics.t_history in row exclusive mode")
+        frozen.wait_for(lambda: _waits_for_lock(scene, frozen), 60, "the comparison to be held up")
+        os.kill(frozen.pid, signal.SIGSTOP)
+    _terminate_lock_holder(scene)
+    scene.source.execute("update operations.t set v = 'meanwhile' where id % 100 = 0")
+    scene.source.execute("delete from operations.t where id % 100 = 1")
+    successor = scene.start()
+    successor.wait_event("reconnecting", sqlstate="55P03")
+    os.kill(frozen.pid, signal.SIGCONT)
+    survivor = _survivor(frozen, successor)
+    survivor.wait_for(lambda: scene.streams(survivor), 60, "the comparison to be done")
+    scene.catch_up(survivor)
+    assert survivor.stop() == 0, survivor.tail()
+    assert scene.target.query("select id, v, u from analytics.t_current order by id") \
+        == scene.source.query("select id, v, u from operations.t order by id")
+    assert run_checks(scene.target.connection, scene.spec("t"), scene.name) == []

@@ -84,6 +84,8 @@ TEST_CASE(
     auto& relation = facts.target->relations[{"analytics", "orders_history"}];
     relation = history_relation();
     relation.columns.front().type_sql = "integer";
+    CHECK(preflight(facts).empty());  // "run" makes it wider
+    relation.columns.front().type_sql = "text";
     const Problem problem = only(facts);
     CHECK(problem.severity == Severity::fatal);
     CHECK(problem.where == Side::target);
@@ -91,14 +93,15 @@ TEST_CASE(
         problem.what ==
         "column \"id\" of table \"analytics.orders_history\" has another type than the source's"
     );
-    CHECK(problem.detail == "It is integer there, and bigint is due.");
+    CHECK(problem.detail == "It is text there, and bigint is due.");
     CHECK(
         problem.mending_sql ==
         "DROP VIEW \"analytics\".\"orders_current\";\n"
         "ALTER TABLE \"analytics\".\"orders_history\" ALTER COLUMN \"id\" TYPE bigint USING "
         "\"id\"::bigint;\n"
         "CREATE VIEW \"analytics\".\"orders_current\" AS SELECT * FROM "
-        "\"analytics\".\"orders_history\" WHERE \"is_current\";"
+        "\"analytics\".\"orders_history\" WHERE \"is_current\";\n"
+        "ALTER VIEW \"analytics\".\"orders_current\" OWNER TO \"analytics_user\";"
     );
 
     // A column that the source has gained is added.
