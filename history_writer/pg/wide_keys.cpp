@@ -20,8 +20,8 @@ bool keys_are_hashed(pq::Connection& target, const HistoryTable& table) {
 bool key_is_too_wide(const pq::Error& error, const HistoryTable& table) {
     constexpr const char* program_limit_exceeded = "54000";
     if (error.sqlstate() != program_limit_exceeded) return false;
-    // Far too wide an entry is refused before it is known for which index. Other indexes of the
-    // table are their owner's.
+    // An entry over a page is refused before it is known for which index. If it was not ours, the
+    // hashes do no harm; an index that is named and not ours is its owner's.
     return error.constraint().empty() || error.constraint() == key_index_name(table);
 }
 
