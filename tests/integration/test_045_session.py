@@ -12,6 +12,7 @@ import pytest
 
 from support.lsn import parse_lsn
 from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
+from support.scene import SOURCE_USER
 from support.stream_proxy import StreamProxy, error, keepalive, pgoutput_tag, warning
 from support.waiting import stays_true, wait_until
 
@@ -73,8 +74,10 @@ def test_the_tail_of_a_burst_is_stored_though_nothing_follows(scene):
 
 # -- stops ---------------------------------------------------------------------------------------
 
+SHORT_ROWS = "insert into operations.t select g, 'v' from generate_series(10, 20000) g"
 LARGE = {
-    "in memory": ("insert into operations.t select g, 'v' from generate_series(10, 20000) g", {}),
+    "in memory": (SHORT_ROWS, {}),
+    "streamed": (SHORT_ROWS, {"source": {"streaming": "on"}}),
     "spilled": ("insert into operations.t select g, repeat(md5(g::text), 32) "
                 "from generate_series(10, 20000) g",
                 {"memory_limit": "32MiB", "batch": {"max_bytes": "1MiB"}}),
@@ -85,6 +88,8 @@ LARGE = {
 def test_a_stop_leaves_out_a_transaction_that_fills_batches_and_stores_what_is_before_it(scene,
                                                                                         where):
     statement, configuration = LARGE[where]
+    scene.source.execute(f'alter role {SOURCE_USER} in database "{scene.source.name}" '
+                         "set logical_decoding_work_mem = '64kB'")
     service = begin(scene, batch={"max_rows": 1000})
     service.stop()
     scene.configure(**configuration)
