@@ -111,7 +111,11 @@ void Service::report(
     const std::string& detail,
     const std::string& hint
 ) {
-    log_.error("error", {{"message", primary}, {"detail", detail}, {"hint", hint}});
+    // Said once: as an event among events where programs read the log, else as PostgreSQL says it.
+    if (settings_.log.format == config::LogFormat::json) {
+        log_.error("error", {{"message", primary}, {"detail", detail}, {"hint", hint}});
+        return;
+    }
     std::string text = "pgchronicle: error: " + primary + "\n";
     if (!detail.empty()) text += "DETAIL:  " + detail + "\n";
     if (!hint.empty()) text += "HINT:  " + hint + "\n";
