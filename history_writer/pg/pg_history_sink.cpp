@@ -68,14 +68,16 @@ void PgHistorySink::ensure_index(const TableChanges& changes) {
     if (!changes.table->below_seam || (changes.closes.empty() && changes.fills.empty())) return;
     if (!indexed_.insert(changes.table).second) return;
     target_.exec(create_index_sql(*changes.table));
+    // Its statements go by the kind of index that the table has.
+    writers_.erase(changes.table);
 }
 
 void PgHistorySink::begin(const ChangeBatch& batch) {
     // Statements are prepared outside of the transaction, which the pipeline then opens.
     for (const auto& stretch : batch.stretches) {
         for (const auto& table : stretch.tables) {
-            writer_of(table->table);
             ensure_index(*table);
+            writer_of(table->table);
         }
         for (const auto& truncate : stretch.truncates) writer_of(truncate.table);
     }

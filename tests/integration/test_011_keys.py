@@ -164,6 +164,13 @@ def _plans(log, statement):
     return [plan for plan in plans if f"Query Text: {statement}" in plan]
 
 
+def _log_plans(scene):
+    """The target's log holds the plan of every statement from now on."""
+    for setting in ("session_preload_libraries = 'auto_explain'",
+                    "auto_explain.log_min_duration = 0"):
+        scene.target.execute(f"alter database {scene.target.name} set {setting}")
+
+
 @pytest.mark.parametrize("identity", ["default", "full"])
 def test_keys_too_wide_for_an_index_entry_are_found_by_hash(scene, identity):
     # As the user of a wide key has it: one table meets it while streaming, one while being copied.
@@ -172,9 +179,7 @@ def test_keys_too_wide_for_an_index_entry_are_found_by_hash(scene, identity):
            f"alter table operations.{{0}} replica identity {identity};"
            "insert into operations.{0} select 'key ' || g, 1.0, repeat('v', 3000) "
            "from generate_series(1, 2000) g;")
-    scene.target.execute(f"alter database {scene.target.name} set session_preload_libraries = "
-                         "'auto_explain'")
-    scene.target.execute(f"alter database {scene.target.name} set auto_explain.log_min_duration = 0")
+    _log_plans(scene)
     first, second, third = _wide(1), _wide(2), _wide(3)
     oracle, service = begin(
         scene, ddl.format("t") + ddl.format("copied") +
@@ -241,3 +246,25 @@ def test_wide_keys_of_other_types_are_found_by_hash_too(scene):
         assert "hash" in _key_index(scene, table)
         each(scene, f"update operations.{table} set v = 4", f"delete from operations.{table}")
     finish(scene, service, oracle, *(scene.spec(table) for table in tables))
+
+
+def test_wide_keys_below_the_seam_are_found_by_hash_too(scene):
+    _log_plans(scene)
+    scene.source.execute("create table operations.t (id text primary key, v integer)")
+    scene.publish()
+    scene.create_slot()
+    scene.configure(batch={"max_rows": 100})
+    oracle = scene.oracle("t")
+    # Several batches of new rows come first, which need no index.
+    each(scene, f"insert into operations.t values ('{_wide(1)}', 0)",
+         *(f"insert into operations.t select 'key ' || g, 0 from generate_series({n}, {n + 499}) g"
+           for n in range(1, 2000, 500)),
+         *(f"update operations.t set v = {n} where id = 'key {n}'" for n in range(1, 150)))
+    mark = scene.target_cluster.log_mark()
+    service = scene.start_streaming()
+    finish(scene, service, oracle, scene.spec("t"))
+    closes = _plans(scene.target_cluster.log_since(mark), 'UPDATE "analytics"."t_history"')
+    assert closes
+    for plan in closes:
+        assert re.search(r"Index Scan Backward using \w+_history_key.*\n.*"
+                         r"Index Cond: \(hash_record_extended", plan), plan
