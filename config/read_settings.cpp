@@ -33,6 +33,8 @@ constexpr Words<Snapshot, 2> snapshot_words{
     {{"initial"sv, Snapshot::initial}, {"never"sv, Snapshot::never}}};
 constexpr Words<OnUnknownKey, 2> on_unknown_key_words{
     {{"stop"sv, OnUnknownKey::stop}, {"open"sv, OnUnknownKey::open}}};
+constexpr Words<IntraTransaction, 2> intra_transaction_words{
+    {{"keep"sv, IntraTransaction::keep}, {"collapse"sv, IntraTransaction::collapse}}};
 constexpr Words<LogLevel, 5> log_level_words{
     {{"trace"sv, LogLevel::trace},
      {"debug"sv, LogLevel::debug},
@@ -150,9 +152,7 @@ void read_history_columns(MapReader map, HistoryColumnNames& names) {
 
 /// What a later version will let one table, or all of them, choose.
 void read_reserved(MapReader& map) {
-    map.supports_only("intra_transaction", "keep");
     map.supports_only("on_type_change", "stop");
-    map.unsupported("track");
     map.unsupported("on_change");
 }
 
@@ -164,6 +164,10 @@ TableOverride read_override(MapReader map) {
     if (map.has("on_unknown_key")) {
         map.word("on_unknown_key", on_unknown_key_words, result.on_unknown_key.emplace());
     }
+    if (map.has("intra_transaction")) {
+        map.word("intra_transaction", intra_transaction_words, result.intra_transaction.emplace());
+    }
+    if (map.has("track")) map.list("track", result.track.emplace());
     read_reserved(map);
     map.finish();
     return result;
@@ -176,6 +180,7 @@ void read_tables(MapReader map, Tables& tables) {
     for (const auto& name : overrides.own_names()) {
         tables.overrides.emplace(name, read_override(overrides.own_section(name)));
     }
+    map.word("intra_transaction", intra_transaction_words, tables.intra_transaction);
     read_history_columns(map.section("history_columns"), tables.history_columns);
     read_reserved(map);
     map.finish();

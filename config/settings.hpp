@@ -21,6 +21,9 @@ enum class Streaming { off, on, parallel };
 enum class Snapshot { initial, never };
 enum class OnSlotLost { stop, reconcile };
 enum class OnUnknownKey { stop, open };
+/// Which of the changes that one transaction makes to a row become versions: all, or their net
+/// effect.
+enum class IntraTransaction { keep, collapse };
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { text, json };
 
@@ -79,6 +82,10 @@ struct TableOverride {
     /// Key `target`: history table name, in place of name + suffix.
     std::optional<std::string> target_table{};
     std::optional<OnUnknownKey> on_unknown_key{};
+    std::optional<IntraTransaction> intra_transaction{};
+    /// Columns whose changes make versions, besides the key's; without a value, all of them.
+    /// Changes of others overwrite the open version.
+    std::optional<std::vector<std::string>> track{};
 
     friend bool operator==(const TableOverride&, const TableOverride&) = default;
 };
@@ -87,6 +94,7 @@ struct Tables {
     std::vector<std::string> include{"*.*"};  ///< Patterns schema.table with * and ?.
     std::vector<std::string> exclude;
     std::map<std::string, TableOverride> overrides;
+    IntraTransaction intra_transaction{IntraTransaction::keep};
     HistoryColumnNames history_columns;  ///< Key `history_columns`.
 
     friend bool operator==(const Tables&, const Tables&) = default;

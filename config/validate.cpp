@@ -237,6 +237,17 @@ void check_renames(
     }
 }
 
+void check_track(Findings& findings, const std::string& key, const TableOverride& table) {
+    if (!table.track) return;
+    const auto& excluded = table.exclude_columns;
+    for (const auto& column : *table.track) {
+        if (std::find(excluded.begin(), excluded.end(), column) == excluded.end()) continue;
+        findings.add(
+            key + ".track", "column " + quoted(column) + " is excluded as well as tracked"
+        );
+    }
+}
+
 void check_overrides(Findings& findings, const Settings& settings) {
     // Two tables in one history table: known here when both are named and share a schema.
     const bool one_schema = settings.target.schema.find("{schema}") == std::string::npos;
@@ -249,6 +260,7 @@ void check_overrides(Findings& findings, const Settings& settings) {
             );
         }
         check_renames(findings, key, rules, settings.tables.history_columns);
+        check_track(findings, key, rules);
         if (!rules.target_table) continue;
         findings.name(key + ".target", *rules.target_table);
         const auto schema = one_schema ? std::string{} : table.substr(0, table.find('.'));

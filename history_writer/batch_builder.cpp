@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 namespace pgchronicle::history_writer {
 
@@ -15,6 +16,18 @@ using pgoutput::Value;
 using pgoutput::ValueKind;
 
 namespace {
+
+std::string string_of(const Value& value) {
+    return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()};  // NOLINT
+}
+
+/// Whether the row key stands in an old tuple that holds an identity only; what does not belong to
+/// it is NULL there, and no key of ours ever is.
+bool has_key(const HistoryTable& table, const std::vector<Value>& values) {
+    return std::ranges::none_of(table.key, [&](std::uint16_t column) {
+        return values[column].kind == ValueKind::null;
+    });
+}
 
 /// A key is tens of bytes; where it is a whole row, one of the usual size.
 constexpr std::size_t key_bytes_kept_max = 64U << 10U;
@@ -28,20 +41,39 @@ bool same(const Value& a, const Value& b) {
            (a.bytes.empty() || std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0);
 }
 
-/// Bit i, least significant first, as get_bit(bytea, i) reads it.
-void set_bit(Bytes& bitmaps, std::size_t offset, std::size_t bit) {
-    bitmaps[offset + bit / 8] |= static_cast<std::byte>(1U << (bit % 8));
-}
-
-bool bit_set(const Bytes& bitmaps, std::size_t offset, std::size_t bit) {
-    return (bitmaps[offset + bit / 8] & static_cast<std::byte>(1U << (bit % 8))) != std::byte{0};
-}
-
 }  // namespace
 
 void BatchBuilder::begin_transaction(const SourceTransaction& transaction) {
+    end_transaction();
     batch_.transactions.push_back(transaction);
     if (batch_.stretches.empty()) batch_.stretches.emplace_back();
+}
+
+void BatchBuilder::end_transaction() {
+    for (auto& table : split_) {
+        // It may have another shape since.
+        for (std::size_t i = 0; i < slots_used_; ++i) {
+            if (slots_[i]->table->relation == table->relation) table = slots_[i]->table;
+        }
+        batch_.collapses.push_back({std::move(table), current()});
+    }
+    split_.clear();
+    for (std::size_t i = 0; i < slots_used_; ++i) {
+        slots_[i]->collapses = slots_[i]->table->collapse;
+    }
+}
+
+void BatchBuilder::note_split() {
+    for (std::size_t i = 0; i < slots_used_; ++i) {
+        const Slot& slot = *slots_[i];
+        if (!slot.table->collapse || slot.changed_in != current()) continue;
+        note_split(slot.table);
+    }
+}
+
+void BatchBuilder::note_split(const std::shared_ptr<const HistoryTable>& table) {
+    std::erase_if(split_, [&](const auto& other) { return other->relation == table->relation; });
+    split_.push_back(table);
 }
 
 bool BatchBuilder::read_values(
@@ -78,6 +110,38 @@ bool BatchBuilder::only_excluded_changed(const HistoryTable& table, const pgoutp
     return excluded_changed;
 }
 
+std::optional<KeyQuestion> BatchBuilder::question(
+    const std::shared_ptr<const HistoryTable>& table,
+    const pgoutput::Update& change
+) {
+    if (!table->asks_equality || change.old_kind == pgoutput::OldTupleKind::none) {
+        return std::nullopt;
+    }
+    if (!read_values(*table, change.new_tuple, new_values_) ||
+        !read_values(*table, change.old_tuple, old_values_)) {
+        return std::nullopt;  // `update` says what is wrong.
+    }
+    KeyQuestion question{table, {}};
+    for (const auto column : table->key) {
+        const Value& before = old_values_[column];
+        const Value& after = new_values_[column];
+        if (after.kind == ValueKind::unchanged_toast || same(before, after)) continue;
+        const auto equality = table->columns[column].equality;
+        if (equality == KeyEquality::asked && after.kind != ValueKind::null) {
+            question.columns.push_back({column, string_of(before), string_of(after)});
+            continue;
+        }
+        key_.clear();
+        append_canonical(key_, before, equality);
+        const auto middle = key_.size();
+        append_canonical(key_, after, equality);
+        const std::span<const std::byte> both{key_};
+        if (!std::ranges::equal(both.first(middle), both.subspan(middle))) return std::nullopt;
+    }
+    if (question.columns.empty()) return std::nullopt;
+    return question;
+}
+
 std::optional<std::span<const std::byte>>
 BatchBuilder::canonical_key(const HistoryTable& table, const Values& values) {
     key_.clear();
@@ -106,6 +170,9 @@ BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTab
     if (slots_used_ == slots_.size()) slots_.push_back(std::make_unique<Slot>());
     Slot& slot = *slots_[slots_used_++];
     slot.table = table;
+    slot.collapses = table->collapse && std::ranges::none_of(split_, [&](const auto& other) {
+                         return other->relation == table->relation;
+                     });
     auto changes = spare_.take();
     changes->table = table;
     slot.changes = changes.get();
@@ -114,6 +181,7 @@ BatchBuilder::Slot& BatchBuilder::slot_of(const std::shared_ptr<const HistoryTab
 }
 
 void BatchBuilder::end_stretch() {
+    note_split();
     forget_keys();
     batch_.stretches.emplace_back();
 }
@@ -122,6 +190,7 @@ void BatchBuilder::forget_keys() {
     for (std::size_t i = 0; i < slots_used_; ++i) {
         slots_[i]->keys.clear();
         slots_[i]->table.reset();
+        slots_[i]->changed_in = no_index;
     }
     slots_used_ = 0;
     last_slot_ = nullptr;
@@ -144,105 +213,6 @@ KeyState& BatchBuilder::state_of(Slot& slot, std::span<const std::byte> key) {
     return state;
 }
 
-void BatchBuilder::append_inherited(
-    TableChanges& changes,
-    std::size_t column,
-    Base base,
-    std::uint32_t& fill
-) {
-    std::uint32_t base_close = base.close;
-    if (base.version != no_index) {
-        const Version& from = changes.versions[base.version];
-        const auto* known = from.fill == no_index ? nullptr : &changes.fills[from.fill];
-        if (known == nullptr || !bit_set(changes.bitmaps, known->bitmap, column)) {
-            const auto field = field_of(
-                std::span<const std::byte>{changes.payload}.subspan(from.offset, from.size),
-                column,
-                form_
-            );
-            const auto source = static_cast<std::size_t>(field.data() - changes.payload.data());
-            const auto at = changes.payload.size();
-            changes.payload.resize(at + field.size());
-            std::memcpy(changes.payload.data() + at, changes.payload.data() + source, field.size());
-            return;
-        }
-        base_close = known->close;
-    }
-    if (fill == no_index) {
-        const auto offset = changes.bitmaps.size();
-        changes.bitmaps.resize(offset + (changes.table->columns.size() + 7) / 8);
-        fill = static_cast<std::uint32_t>(changes.fills.size());
-        changes.fills.push_back(
-            {static_cast<std::uint32_t>(changes.versions.size()),
-             base_close,
-             static_cast<std::uint32_t>(offset)}
-        );
-    }
-    set_bit(changes.bitmaps, changes.fills[fill].bitmap, column);
-    append_null_field(changes.payload, form_);
-}
-
-std::uint32_t BatchBuilder::append_version(Slot& slot, const Draft& draft) {
-    TableChanges& changes = *slot.changes;
-    const auto offset = changes.payload.size();
-    std::uint32_t fill = no_index;
-    for (std::size_t i = 0; i < draft.values.size(); ++i) {
-        if (draft.values[i].kind == ValueKind::unchanged_toast) {
-            append_inherited(changes, i, draft.base, fill);
-        } else {
-            append_field(changes.payload, draft.values[i], form_);
-        }
-    }
-    Version version;
-    version.offset = offset;
-    version.size = static_cast<std::uint32_t>(changes.payload.size() - offset);
-    version.change_seq = draft.change_seq;
-    version.opened_by = current();
-    version.operation = draft.operation;
-    version.fill = fill;
-    changes.versions.push_back(version);
-    bytes_ += version.size + sizeof(Version);
-    ++batch_.rows;
-    return static_cast<std::uint32_t>(changes.versions.size() - 1);
-}
-
-std::optional<BatchBuilder::Base>
-BatchBuilder::end_open(Slot& slot, KeyState& state, const Values& key_values, bool old_complete) {
-    TableChanges& changes = *slot.changes;
-    if (state.open_version != no_index) {
-        Base base{state.open_version, no_index};
-        Version& ended = changes.versions[state.open_version];
-        ended.closed_by = current();
-        state.open_version = ended.previous_open;
-        return base;
-    }
-    const HistoryTable& table = *slot.table;
-    if (table.keyed && state.seen) return std::nullopt;  // Ended in this batch, not begun again.
-    Close close;
-    close.offset = changes.keys.size();
-    close.closed_by = current();
-    close.nth = state.target_closes++;
-    if (table.keyed) {
-        for (const auto column : table.key) append_neutral(changes.keys, key_values[column]);
-    } else {
-        for (const auto& value : key_values) append_neutral(changes.keys, value);
-    }
-    close.size = static_cast<std::uint32_t>(changes.keys.size() - close.offset);
-    if (table.below_seam && old_complete) {
-        close.old_row = static_cast<std::uint32_t>(changes.old_rows.size());
-        OldRow old{changes.payload.size(), 0};
-        for (const auto& value : key_values) append_field(changes.payload, value, form_);
-        old.size = static_cast<std::uint32_t>(changes.payload.size() - old.offset);
-        changes.old_rows.push_back(old);
-        bytes_ += old.size;
-    }
-    changes.closes.push_back(close);
-    state.base_close = static_cast<std::uint32_t>(changes.closes.size() - 1);
-    bytes_ += close.size + sizeof(Close);
-    ++batch_.rows;
-    return Base{no_index, state.base_close};
-}
-
 BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
     const auto key = canonical_key(*slot.table, draft.values);
     if (!key) {
@@ -253,7 +223,13 @@ BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
         return error(PlanErrc::key_already_open, *slot.table, draft.change_seq);
     }
     state->seen = true;
-    const auto version = append_version(slot, draft);
+    auto operation = draft.operation;
+    if (slot.collapses && state->left_in == current()) {
+        // The key was there before this transaction, and is again.
+        take_back(slot, *state, state->tombstone);
+        operation = Operation::update;
+    }
+    const auto version = append_version(slot, {draft.values, draft.base, operation, draft.change_seq});
     slot.changes->versions[version].previous_open = state->open_version;
     state->open_version = version;
     return std::nullopt;
@@ -269,7 +245,9 @@ BatchBuilder::Outcome BatchBuilder::insert(
         return error(PlanErrc::form_mismatch, *table, change_seq);
     }
     const auto unsent = [](const Value& v) { return v.kind == ValueKind::unchanged_toast; };
-    if (std::any_of(new_values_.begin(), new_values_.end(), unsent)) {
+    // An update that brings a row into a row filter comes as an insert, without what it left as it
+    // was: that is NULL, and noted as unknown, unless the copy still tells.
+    if (!table->keyed && std::any_of(new_values_.begin(), new_values_.end(), unsent)) {
         return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
     }
     return open_key(slot, {new_values_, {}, Operation::insert, change_seq});
@@ -288,6 +266,9 @@ BatchBuilder::Outcome BatchBuilder::update(
     if (change.old_kind != pgoutput::OldTupleKind::none) {
         if (!read_values(*table, change.old_tuple, old_values_)) {
             return error(PlanErrc::form_mismatch, *table, change_seq);
+        }
+        if (!full && !has_key(*table, old_values_)) {
+            return error(PlanErrc::key_not_sent, *table, change_seq);
         }
         // Unchanged TOAST stands in the old tuple: all of it under FULL, key columns otherwise.
         for (std::size_t i = 0; i < new_values_.size(); ++i) {
@@ -317,71 +298,22 @@ BatchBuilder::Outcome BatchBuilder::update(
     return replace(slot, state, {new_values_, *base, Operation::update, change_seq}, false);
 }
 
-bool BatchBuilder::target_must_compare(
-    const Slot& slot,
-    const KeyState& state,
-    const Values& values
-) const {
-    if (slot.table->kept.size() == slot.table->columns.size()) return false;
-    if (state.open_version == no_index) return false;
-    const TableChanges& changes = *slot.changes;
-    const auto fill = changes.versions[state.open_version].fill;
-    if (fill == no_index) return false;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const bool sent = values[i].kind != ValueKind::unchanged_toast;
-        if (sent && bit_set(changes.bitmaps, changes.fills[fill].bitmap, i)) return true;
-    }
-    return false;
-}
-
 BatchBuilder::Outcome
 BatchBuilder::replace(Slot& slot, KeyState& state, const Draft& draft, bool full) {
     TableChanges& changes = *slot.changes;
-    state.open_version = append_version(slot, draft);
+    const auto before = draft.base.version;
+    const auto version = append_version(slot, draft);
+    state.open_version = version;
     // Under FULL it is known already that a kept column changed.
-    const bool may_say_nothing = !full && slot.table->kept.size() != slot.table->columns.size();
-    if (!may_say_nothing) return std::nullopt;
-    if (draft.base.close != no_index) {
-        changes.closes[draft.base.close].unless_same_as = state.open_version;
-    } else if (drop_if_same(changes, draft.base.version)) {
-        changes.versions[draft.base.version].closed_by = no_index;
-        state.open_version = draft.base.version;
+    const bool doubtful = !slot.table->tracks_all || (!full && slot.table->has_excluded());
+    if (doubtful && draft.base.close != no_index) {
+        changes.closes[draft.base.close].unless_same_as = version;
+    } else if (doubtful && says_the_same(changes, before)) {
+        stay_open(slot, state, before);
+    } else if (take_back(slot, state, before)) {
+        changes.versions[version].operation = changes.versions[before].operation;
     }
     return std::nullopt;
-}
-
-bool BatchBuilder::drop_if_same(TableChanges& changes, std::uint32_t before) {
-    const Version& old = changes.versions[before];
-    const Version& fresh = changes.versions.back();
-    const auto bytes_of = [&](const Bytes& bytes, std::uint64_t offset, std::size_t size) {
-        return std::span<const std::byte>{bytes}.subspan(offset, size);
-    };
-    const auto equal = [](std::span<const std::byte> a, std::span<const std::byte> b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end());
-    };
-    if (!equal(
-            bytes_of(changes.payload, old.offset, old.size),
-            bytes_of(changes.payload, fresh.offset, fresh.size)
-        ) ||
-        (old.fill == no_index) != (fresh.fill == no_index)) {
-        return false;
-    }
-    if (fresh.fill != no_index) {
-        const auto size = (changes.table->columns.size() + 7) / 8;
-        const Fill last = changes.fills.back();
-        if (!equal(
-                bytes_of(changes.bitmaps, changes.fills[old.fill].bitmap, size),
-                bytes_of(changes.bitmaps, last.bitmap, size)
-            )) {
-            return false;
-        }
-        changes.bitmaps.resize(last.bitmap);
-        changes.fills.pop_back();
-    }
-    changes.payload.resize(fresh.offset);
-    changes.versions.pop_back();
-    --batch_.rows;
-    return true;
 }
 
 BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool old_complete) {
@@ -394,42 +326,28 @@ BatchBuilder::Outcome BatchBuilder::rekey(Slot& slot, const Draft& draft, bool o
     const auto base = end_open(slot, state, old_values_, old_complete);
     if (!base) return error(PlanErrc::unknown_key, table, draft.change_seq);
     state.seen = true;
-    if (!table.keyed)
-        return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
-
+    Draft fresh{draft.values, *base, draft.operation, draft.change_seq};
+    if (!table.keyed) return open_key(slot, fresh);
     old_key_.assign(key_.begin(), key_.end());
     const auto new_key = canonical_key(table, draft.values);
     if (!new_key) {
         return error(PlanErrc::unchanged_toast_without_row, table, draft.change_seq);
     }
-    if (std::equal(new_key->begin(), new_key->end(), old_key_.begin(), old_key_.end())) {
+    const bool asked_equal = std::exchange(keys_are_equal_, false);
+    if (asked_equal || std::ranges::equal(*new_key, old_key_)) {
         KeyState& again = state_of(slot, *new_key);
-        return replace(
-            slot, again, {draft.values, *base, draft.operation, draft.change_seq}, old_complete
-        );
-    }
-    append_tombstone(slot, old_complete, *base, Operation::rekey, draft.change_seq);
-    return open_key(slot, {draft.values, *base, draft.operation, draft.change_seq});
-}
-
-void BatchBuilder::append_tombstone(
-    Slot& slot,
-    bool complete,
-    Base base,
-    Operation operation,
-    std::uint64_t change_seq
-) {
-    if (!complete) {
-        // Only the key was sent; everything else is what the last version says.
-        const auto& key = slot.table->key;
-        for (std::size_t i = 0; i < old_values_.size(); ++i) {
-            if (std::find(key.begin(), key.end(), i) == key.end()) {
-                old_values_[i] = {ValueKind::unchanged_toast, {}};
-            }
+        if (again.open_version != no_index) {
+            return error(PlanErrc::key_already_open, table, draft.change_seq);
         }
+        again.seen = true;
+        return replace(slot, again, fresh, old_complete);
     }
-    const auto version = append_version(slot, {old_values_, base, operation, change_seq});
-    slot.changes->versions[version].closed_by = current();
+    const bool taken_back = take_back(slot, state, base->version);
+    if (taken_back) fresh.operation = slot.changes->versions[base->version].operation;
+    if (!taken_back || state.left_in == current()) {
+        append_tombstone(slot, state, old_complete, *base, Operation::rekey, draft.change_seq);
+    }
+    return open_key(slot, fresh);
 }
 
 BatchBuilder::Outcome BatchBuilder::remove(
@@ -443,13 +361,18 @@ BatchBuilder::Outcome BatchBuilder::remove(
     }
     const bool full = change.old_kind == pgoutput::OldTupleKind::full;
     if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
+    if (!full && !has_key(*table, old_values_)) {
+        return error(PlanErrc::key_not_sent, *table, change_seq);
+    }
     const auto key = canonical_key(*table, old_values_);
     if (!key) return error(PlanErrc::unchanged_toast_without_row, *table, change_seq);
     KeyState& state = state_of(slot, *key);
     const auto base = end_open(slot, state, old_values_, full);
     if (!base) return error(PlanErrc::unknown_key, *table, change_seq);
     state.seen = true;
-    append_tombstone(slot, full, *base, Operation::remove, change_seq);
+    // Of a key that was not there before this transaction, nothing is left.
+    if (take_back(slot, state, base->version) && state.left_in != current()) return std::nullopt;
+    append_tombstone(slot, state, full, *base, Operation::remove, change_seq);
     return std::nullopt;
 }
 
@@ -458,12 +381,18 @@ void BatchBuilder::truncate(
     std::uint64_t change_seq
 ) {
     batch_.stretches.back().truncates.push_back({table, current(), change_seq});
+    if (table->collapse) note_split(table);
     ++batch_.rows;
     bytes_ += sizeof(TruncateTable);
     end_stretch();
 }
 
 ChangeBatch BatchBuilder::take(bool continues) {
+    if (continues) {
+        note_split();
+    } else {
+        end_transaction();
+    }
     ChangeBatch batch = std::move(batch_);
     batch.form = form_;
     batch.continues = continues;
@@ -471,7 +400,10 @@ ChangeBatch BatchBuilder::take(bool continues) {
     forget_keys();
     for (Bytes* key : {&key_, &old_key_}) clear_within(*key, key_bytes_kept_max);
     bytes_ = 0;
-    if (continues) begin_transaction(batch.transactions.back());
+    if (continues) {
+        batch_.transactions.push_back(batch.transactions.back());
+        batch_.stretches.emplace_back();
+    }
     return batch;
 }
 

@@ -2,6 +2,7 @@
 
 #include "history_writer/change_batch.hpp"
 #include "history_writer/key_index.hpp"
+#include "history_writer/key_question.hpp"
 #include "history_writer/plan_error.hpp"
 #include "history_writer/spare_changes.hpp"
 #include "history_writer/wire_bytes.hpp"
@@ -29,6 +30,15 @@ public:
 
     /// Changes that follow belong to this transaction. `recorded_time` is clamped already.
     void begin_transaction(const SourceTransaction& transaction);
+
+    /// What must be answered before `update`: whether the keys of the old and the new row, which
+    /// differ in bytes, are equal to PostgreSQL. Nothing in nearly all cases.
+    [[nodiscard]] std::optional<KeyQuestion> question(
+        const std::shared_ptr<const HistoryTable>& table,
+        const pgoutput::Update& change
+    );
+    /// For the `update` that follows.
+    void answer(bool keys_are_equal) { keys_are_equal_ = keys_are_equal; }
 
     /// One row change each; views need to live only for the call.
     using Outcome = std::optional<PlanError>;
@@ -69,6 +79,9 @@ private:
         std::shared_ptr<const HistoryTable> table;
         TableChanges* changes{nullptr};
         KeyIndex keys;
+        std::uint32_t changed_in{no_index};  ///< The last transaction that did something here.
+        /// Only the net effect of the transaction in hand is kept, and all of it is here.
+        bool collapses{false};
     };
     using Values = std::vector<pgoutput::Value>;
     /// Where a row takes from what its tuple does not say: a version of this batch, or the one
@@ -108,6 +121,7 @@ private:
     /// The tombstone of the row in `old_values_`.
     void append_tombstone(
         Slot& slot,
+        KeyState& state,
         bool complete,
         Base base,
         Operation operation,
@@ -115,8 +129,17 @@ private:
     );
     void
     append_inherited(TableChanges& changes, std::size_t column, Base base, std::uint32_t& fill);
-    /// Takes the version added last back if it says what `before` says; true then.
-    bool drop_if_same(TableChanges& changes, std::uint32_t before);
+    /// Whether the version added last has the tracked values of `before`.
+    [[nodiscard]] bool says_the_same(const TableChanges& changes, std::uint32_t before) const;
+    /// The version added last is none: `before` stays open, with its values that are not tracked.
+    void stay_open(Slot& slot, KeyState& state, std::uint32_t before);
+    /// Under `collapse`, a version that this transaction made and has ended itself is none. True
+    /// if `version` was one.
+    bool take_back(Slot& slot, KeyState& state, std::uint32_t version);
+    /// The transaction in hand goes on where its own versions are not in the builder any more.
+    void note_split();
+    void note_split(const std::shared_ptr<const HistoryTable>& table);
+    void end_transaction();
     [[nodiscard]] Outcome rekey(Slot& slot, const Draft& draft, bool old_complete);
     [[nodiscard]] Outcome replace(Slot& slot, KeyState& state, const Draft& draft, bool full);
     [[nodiscard]] Outcome open_key(Slot& slot, const Draft& draft);
@@ -135,6 +158,9 @@ private:
     Values old_values_;
     Bytes key_;
     Bytes old_key_;
+    bool keys_are_equal_{false};
+    /// Tables under `collapse` whose changes by the transaction in hand are partly written.
+    std::vector<std::shared_ptr<const HistoryTable>> split_;
 };
 
 }  // namespace pgchronicle::history_writer

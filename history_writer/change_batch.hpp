@@ -48,7 +48,7 @@ struct Version {
     std::uint32_t fill{no_index};       ///< Index into `fills`: some columns are not known here.
     std::uint32_t previous_open{no_index};  ///< Without a key: the identical row opened before.
     Operation operation{Operation::insert};
-    bool dropped{false};  ///< Found to say what the version before it says.
+    bool dropped{false};  ///< Is none after all; not to be written.
 };
 
 /// A version that is open in the target and ends in this batch. Its key columns stand at `offset`
@@ -61,7 +61,8 @@ struct Close {
     std::uint32_t nth{0};             ///< Which of several identical open rows; 0 with a key.
     std::uint32_t old_row{no_index};  ///< Index into `old_rows`: the row as the source had it.
     /// The version that follows, where only the target can tell whether it says anything new: the
-    /// change may have been one of excluded columns alone. The sink then drops both.
+    /// change may have been one of excluded columns alone. The sink then drops both, and overwrites
+    /// what is not tracked.
     std::uint32_t unless_same_as{no_index};
 };
 
@@ -113,12 +114,20 @@ struct Stretch {
     std::vector<TruncateTable> truncates;
 };
 
+/// A transaction that was written in several parts, to a table that keeps the net effect only:
+/// what superseded itself within it is to be taken out of the table again.
+struct Collapse {
+    std::shared_ptr<const HistoryTable> table;
+    std::uint32_t transaction{0};
+};
+
 /// Consecutive source transactions for one write. Whole ones, unless `continues` is set: then the
 /// last one goes on in the next batch, and the target's transaction must stay open until then.
 struct ChangeBatch {
     WireForm form{WireForm::binary};
     std::vector<SourceTransaction> transactions;
     std::vector<Stretch> stretches;
+    std::vector<Collapse> collapses;  ///< After all stretches.
     std::uint64_t rows{0};  ///< Versions and closes.
     bool continues{false};
     /// Where the checkpoint goes when this is written; `last_commit_end` is 0/0 when no

@@ -19,17 +19,36 @@ constexpr std::uint32_t float4_oid = 700;
 constexpr std::uint32_t float8_oid = 701;
 constexpr std::uint32_t bpchar_oid = 1042;
 
-/// Types whose values are names of objects: binary they are OIDs, which mean nothing elsewhere,
-/// and the objects they name may not exist in the target.
-constexpr std::array<std::uint32_t, 12>
-    name_like_oids{24, 1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191};
+/// Types whose values are names of objects, and arrays of them: binary they are OIDs, which mean
+/// nothing elsewhere, and the objects they name may not exist in the target.
+constexpr std::array<std::uint32_t, 24> name_like_oids{
+    24,   1033, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191,
+    1008, 1034, 2207, 2208, 2209, 2210, 2211, 3735, 3770, 4090, 4097, 4192};
+/// oidvector and int2vector, and arrays of them: PostgreSQL does not read back an empty one in
+/// the binary form that it writes.
+constexpr std::array<std::uint32_t, 4> vector_oids{22, 30, 1006, 1013};
 
 std::uint32_t oid_of(const source_catalog::Column& column) {
     return static_cast<std::uint32_t>(column.type);
 }
 
+/// Types whose equality looks past what their text says: interval, jsonb, ranges of numeric, and
+/// arrays of types like these.
+constexpr std::array<std::uint32_t, 12>
+    asked_oids{1186, 3802, 3906, 4532, 1014, 1021, 1022, 1187, 1231, 3807, 3907, 6151};
+
+/// Types with values that only 17 and later know, interval and jsonpath, and arrays of them: an
+/// infinite interval would be a finite one to an earlier server.
+constexpr std::array<std::uint32_t, 4> grown_in_17_oids{1186, 1187, 4072, 4073};
+constexpr int version_17 = 170'000;
+
+template <typename Oids>
+bool contains(const Oids& oids, std::uint32_t oid) {
+    return std::ranges::find(oids, oid) != oids.end();
+}
+
 bool names_objects(std::uint32_t oid) {
-    return std::find(name_like_oids.begin(), name_like_oids.end(), oid) != name_like_oids.end();
+    return contains(name_like_oids, oid);
 }
 
 bool built_in(std::uint32_t oid) {
@@ -46,7 +65,15 @@ std::uint64_t fnv1a(const std::string& text) {
 }
 
 KeyEquality equality_of(const source_catalog::Column& column) {
-    switch (column.base_type != 0 ? column.base_type : oid_of(column)) {
+    constexpr char enum_kind = 'e';
+    const auto base = column.base_type != 0 ? column.base_type : oid_of(column);
+    if (!column.deterministic_collation || contains(asked_oids, base)) {
+        return KeyEquality::asked;
+    }
+    if (!built_in(base)) {
+        return column.type_kind == enum_kind ? KeyEquality::bytes : KeyEquality::asked;
+    }
+    switch (base) {
     case numeric_oid:
         return KeyEquality::numeric;
     case float4_oid:
@@ -93,22 +120,26 @@ bool wanted(const std::string& schema, const std::string& table, const config::S
     return TableFilter{settings.tables.include, settings.tables.exclude}.selects(schema, table);
 }
 
-TargetType target_type(const source_catalog::Column& column) {
+TargetType target_type(const source_catalog::Column& column, ServerVersions versions) {
     constexpr char domain_kind = 'd';
-    if (column.type_kind == domain_kind && column.domain_base_sql &&
-        column.domain_base_sql->find('.') == std::string::npos) {
-        return {*column.domain_base_sql, false};
-    }
-    const auto element = column.array ? column.element_type : oid_of(column);
-    if (!built_in(oid_of(column)) || !built_in(element) || names_objects(element) ||
-        names_objects(oid_of(column)) || !column.has_binary_send) {
+    // A domain is its base type, with all that holds for that.
+    const auto base = column.base_type != 0 ? column.base_type : oid_of(column);
+    const auto element = column.array ? column.element_type : base;
+    const bool grown = versions.source >= version_17 && versions.target < version_17 &&
+                       contains(grown_in_17_oids, base);
+    if (!built_in(base) || !built_in(element) || names_objects(base) || names_objects(element) ||
+        contains(vector_oids, base) || grown || !column.has_binary_send) {
         return {"text", true};
     }
-    return {column.type_sql, false};
+    const bool domain = column.type_kind == domain_kind && column.domain_base_sql;
+    return {domain ? *column.domain_base_sql : column.type_sql, false};
 }
 
-HistoryTable
-plan_history_table(const source_catalog::Table& source, const config::Settings& settings) {
+HistoryTable plan_history_table(
+    const source_catalog::Table& source,
+    const config::Settings& settings,
+    ServerVersions versions
+) {
     HistoryTable table;
     table.relation = source.id;
     table.source_schema = source.schema_name;
@@ -130,6 +161,10 @@ plan_history_table(const source_catalog::Table& source, const config::Settings& 
     const auto& override = found == settings.tables.overrides.end() ? none : found->second;
     if (override.on_unknown_key) table.on_unknown_key = *override.on_unknown_key;
 
+    const auto tracked = [&](const std::string& column) {
+        return !override.track ||
+               std::ranges::find(*override.track, column) != override.track->end();
+    };
     for (const auto& column : source.columns) {
         const auto& excluded = override.exclude_columns;
         if (std::find(excluded.begin(), excluded.end(), column.name) != excluded.end()) {
@@ -137,14 +172,15 @@ plan_history_table(const source_catalog::Table& source, const config::Settings& 
             continue;
         }
         const auto renamed = override.rename.find(column.name);
-        const auto type = target_type(column);
+        const auto type = target_type(column, versions);
         table.kept.push_back(static_cast<std::int32_t>(table.columns.size()));
         table.columns.push_back(
             {renamed == override.rename.end() ? column.name : renamed->second,
              column.name,
              type.type_sql,
              type.as_text,
-             equality_of(column)}
+             equality_of(column),
+             tracked(column.name)}
         );
     }
     for (const auto& key : key_columns(source)) {
@@ -158,6 +194,15 @@ plan_history_table(const source_catalog::Table& source, const config::Settings& 
         table.key.push_back(static_cast<std::uint16_t>(at - table.columns.begin()));
     }
     table.keyed = !table.key.empty();
+    table.collapse =
+        table.keyed && override.intra_transaction.value_or(settings.tables.intra_transaction) ==
+                           config::IntraTransaction::collapse;
+    for (const auto column : table.key) {
+        table.columns[column].tracked = true;  // Another key is another row.
+        table.asks_equality =
+            table.asks_equality || table.columns[column].equality == KeyEquality::asked;
+    }
+    table.tracks_all = std::ranges::all_of(table.columns, &HistoryColumn::tracked);
     return table;
 }
 
@@ -171,7 +216,8 @@ bool binary_safe(const source_catalog::Table& source, const HistoryTable& table)
         const bool element_plain =
             !column.array || (built_in(column.element_type) && !names_objects(column.element_type));
         if (!plain || !element_plain || !built_in(oid) || names_objects(oid) ||
-            !column.has_binary_send) {
+            !column.has_binary_send ||
+            table.columns[static_cast<std::size_t>(table.kept[i])].stored_as_text) {
             return false;
         }
     }

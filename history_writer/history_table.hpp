@@ -20,6 +20,7 @@ enum class KeyEquality : std::uint8_t {
     numeric,       ///< 1.0 = 1.00
     floating,      ///< -0 = 0
     blank_padded,  ///< char(n): trailing blanks do not count.
+    asked,  ///< Bytes that differ may be equal: only the source knows (citext, interval, jsonb).
 };
 
 /// One column of a history table that comes from the source.
@@ -29,6 +30,7 @@ struct HistoryColumn {
     std::string type_sql;        ///< Its type there.
     bool stored_as_text{false};  ///< The target has no such type, so its text form is kept.
     KeyEquality equality{KeyEquality::bytes};
+    bool tracked{true};  ///< Its change makes a version; else the open one is overwritten.
 
     friend bool operator==(const HistoryColumn&, const HistoryColumn&) = default;
 };
@@ -52,8 +54,19 @@ struct HistoryTable {
     /// The table's rows have not been copied yet: a change may meet a row that nobody has seen.
     bool below_seam{false};
 
+    /// Of the changes that one transaction makes to a key, only their net effect is kept. Not
+    /// without a key.
+    bool collapse{false};
+
     /// For each column of the relation: its index in `columns`, or -1 when it is excluded.
     std::vector<std::int32_t> kept;
+
+    bool tracks_all{true};  ///< Every column is tracked.
+    bool asks_equality{false};  ///< The key has a column with KeyEquality::asked.
+
+    [[nodiscard]] bool has_excluded() const { return kept.size() != columns.size(); }
+    /// A change may leave no version, and it takes the last version to tell.
+    [[nodiscard]] bool may_say_nothing() const { return has_excluded() || !tracks_all; }
 };
 
 /// Name of the history table that `schema`.`table` goes to: {schema} in the target's schema
@@ -74,18 +87,28 @@ target_name(const std::string& schema, const std::string& table, const config::S
 [[nodiscard]] bool
 wanted(const std::string& schema, const std::string& table, const config::Settings& settings);
 
+/// The servers' versions, as 150018. What the older one cannot hold is kept as text.
+struct ServerVersions {
+    int source{0};
+    int target{0};
+};
+
 /// The history table for a source table as its catalog describes it. Its row key is the primary
 /// key under DEFAULT, FULL and NOTHING, the index's columns under USING INDEX, and the whole row
 /// where there is neither.
-[[nodiscard]] HistoryTable
-plan_history_table(const source_catalog::Table& source, const config::Settings& settings);
+[[nodiscard]] HistoryTable plan_history_table(
+    const source_catalog::Table& source,
+    const config::Settings& settings,
+    ServerVersions versions = {}
+);
 
 /// The type that keeps `column` in the target, and whether that is its text form.
 struct TargetType {
     std::string type_sql;
     bool as_text{false};
 };
-[[nodiscard]] TargetType target_type(const source_catalog::Column& column);
+[[nodiscard]] TargetType
+target_type(const source_catalog::Column& column, ServerVersions versions = {});
 
 /// Whether the binary form of every kept column means the same on both servers. False sends the
 /// whole stream as text.

@@ -17,6 +17,10 @@ struct KeyState {
     std::uint32_t key_size{0};
     std::uint32_t open_version{no_index};  ///< The open version made in this batch, if any.
     std::uint32_t base_close{no_index};    ///< The close of the version the target had open.
+    /// Under `collapse`: the transaction that ended a version older than itself, and the tombstone
+    /// that was made last.
+    std::uint32_t left_in{no_index};
+    std::uint32_t tombstone{no_index};
     std::uint32_t target_closes{0};        ///< How many identical rows of the target were closed.
     bool seen{false};                      ///< False: just made by this look-up.
 };

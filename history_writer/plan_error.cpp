@@ -8,6 +8,8 @@ const char* text_of(PlanErrc code) {
     switch (code) {
     case PlanErrc::unchanged_toast_without_row:
         return "a value was not sent and no row holds it";
+    case PlanErrc::key_not_sent:
+        return "a row was changed whose key was not sent";
     case PlanErrc::key_already_open:
         return "a row was inserted whose key is open already";
     case PlanErrc::unknown_key:

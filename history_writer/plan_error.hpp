@@ -7,7 +7,8 @@ namespace pgchronicle::history_writer {
 
 /// Why a change cannot become history. Always halts: the stream or the configuration is wrong.
 enum class PlanErrc : std::uint8_t {
-    unchanged_toast_without_row,  ///< An INSERT, or a key column, holds unchanged TOAST.
+    unchanged_toast_without_row,  ///< A key column, or a row without a key, holds unchanged TOAST.
+    key_not_sent,                 ///< An old tuple without the row key: another identity's.
     key_already_open,             ///< INSERT of a key that is open in this batch.
     unknown_key,                  ///< UPDATE or DELETE of a key that this batch has ended.
     missing_old_tuple,            ///< A table without a key needs REPLICA IDENTITY FULL.

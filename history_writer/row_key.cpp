@@ -46,6 +46,16 @@ void append_numeric(Bytes& out, const Value& value) {
     }
 }
 
+/// IEEE 754: every bit of the exponent is set, and some of the fraction.
+bool is_nan(std::span<const std::byte> bytes) {
+    std::uint64_t bits = 0;
+    for (const auto b : bytes) bits = bits << 8U | std::to_integer<std::uint64_t>(b);
+    const bool single = bytes.size() == sizeof(float);
+    const std::uint64_t exponent = single ? 0x7F80'0000U : 0x7FF0'0000'0000'0000U;
+    const std::uint64_t fraction = single ? 0x007F'FFFFU : 0x000F'FFFF'FFFF'FFFFU;
+    return (bits & exponent) == exponent && (bits & fraction) != 0;
+}
+
 void append_floating(Bytes& out, const Value& value) {
     if (value.kind == ValueKind::text) {
         const auto text = as_text(value.bytes);
@@ -55,6 +65,11 @@ void append_floating(Bytes& out, const Value& value) {
     }
     const auto at = out.size() + sizeof(std::int32_t);
     append_sized(out, value.bytes);
+    if (is_nan(value.bytes)) {
+        // All of them are one key, whatever their sign and fraction.
+        std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), value.bytes.size(), std::byte{0xFF});
+        return;
+    }
     constexpr std::byte sign{0x80};
     const bool zero = std::all_of(value.bytes.begin() + 1, value.bytes.end(), [](std::byte b) {
         return b == std::byte{0};
@@ -84,6 +99,7 @@ void append_canonical(Bytes& out, const Value& value, KeyEquality equality) {
     }
     switch (equality) {
     case KeyEquality::bytes:
+    case KeyEquality::asked:
         append_neutral(out, value);
         return;
     case KeyEquality::numeric:

@@ -1,5 +1,6 @@
 #include "initial_copy/compare_sql.hpp"
 
+#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "pq/quoting.hpp"
 

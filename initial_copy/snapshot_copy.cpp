@@ -1,7 +1,9 @@
 #include "initial_copy/snapshot_copy.hpp"
 
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
+#include "history_writer/pg/stage_sql.hpp"
 #include "initial_copy/compare_sql.hpp"
 #include "pq/quoting.hpp"
 
@@ -246,19 +248,42 @@ void SnapshotCopy::work(pq::Connection& source) {
     }
 }
 
+namespace {
+
+/// The error with the name of the table, which servers do not always say.
+pq::Error about_table(const pq::Error& error, const HistoryTable& table) {
+    auto detail = error.detail();
+    if (!detail.empty()) detail += ' ';
+    detail += "Table \"" + table.source_schema + "." + table.source_table + "\" was being copied.";
+    return pq::Error{
+        {error.sqlstate(),
+         error.primary(),
+         std::move(detail),
+         error.hint(),
+         error.context(),
+         error.connection_lost(),
+         error.constraint()}};
+}
+
+}  // namespace
+
 void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk) {
     const auto& table = *chunk.job->pending.table;
     begin(target, table);
-    target.begin_copy_in(copy_in_sql(table, chunk.job->into));
-    source.copy_out(
-        copy_out_sql(chunk.job->pending.source, table, source_.stamp, chunk.range),
-        [&](std::span<const std::byte> row) {
-            target.put_copy(row);
-            bytes_.fetch_add(row.size(), std::memory_order_relaxed);
-            rows_.fetch_add(1, std::memory_order_relaxed);
-        }
-    );
-    chunk.job->rows += target.end_copy_in();
+    try {
+        target.begin_copy_in(copy_in_sql(table, chunk.job->into));
+        source.copy_out(
+            copy_out_sql(chunk.job->pending.source, table, source_.stamp, chunk.range),
+            [&](std::span<const std::byte> row) {
+                target.put_copy(row);
+                bytes_.fetch_add(row.size(), std::memory_order_relaxed);
+                rows_.fetch_add(1, std::memory_order_relaxed);
+            }
+        );
+        chunk.job->rows += target.end_copy_in();
+    } catch (const pq::Error& error) {
+        throw about_table(error, table);
+    }
     target.exec("COMMIT");
     rows_.fetch_sub(1, std::memory_order_relaxed);  // The end marker came as a row of its own.
 }

@@ -26,8 +26,6 @@ std::string_view name_of(SequenceErrc code) {
         return "unknown_relation";
     case SequenceErrc::column_count_mismatch:
         return "column_count_mismatch";
-    case SequenceErrc::old_tuple_mismatch:
-        return "old_tuple_mismatch";
     case SequenceErrc::value_not_sent:
         return "value_not_sent";
     case SequenceErrc::key_not_sent:

@@ -19,8 +19,7 @@ enum class SequenceErrc : std::uint8_t {
     unexpected_prepare,         ///< A prepared transaction; two_phase was not asked for.
     unknown_relation,           ///< A row or TRUNCATE of a relation never described.
     column_count_mismatch,      ///< A tuple as wide as no row of its relation.
-    old_tuple_mismatch,         ///< 'K' or no old tuple under FULL, 'O' under anything else.
-    value_not_sent,             ///< Unchanged TOAST in an old tuple or in an insert.
+    value_not_sent,             ///< Unchanged TOAST in an old tuple.
     key_not_sent,               ///< The identity is unchanged TOAST and no old key was sent.
 };
 

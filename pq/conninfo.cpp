@@ -23,6 +23,7 @@ constexpr std::array pinned{
     Setting{"timezone", "UTC"},
     Setting{"extra_float_digits", "3"},
     Setting{"bytea_output", "hex"},
+    Setting{"lc_monetary", "C"},
     Setting{"standard_conforming_strings", "on"},
     Setting{"row_security", "off"},
     Setting{"client_min_messages", "notice"},

@@ -137,6 +137,7 @@ void judge_overrides(const Facts& facts, Problems& problems) {
         }
         std::vector<std::string> columns = override.exclude_columns;
         for (const auto& [from, to] : override.rename) columns.push_back(from);
+        if (override.track) std::ranges::copy(*override.track, std::back_inserter(columns));
         for (const auto& column : columns) {
             const bool there = std::ranges::any_of(table->columns, [&](const auto& candidate) {
                 return candidate.name == column;

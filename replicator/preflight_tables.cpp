@@ -86,6 +86,16 @@ void judge_identity(const Table& table, const HistoryTable& planned, Problems& p
         });
         return;
     }
+    if (!planned.tracks_all) {
+        problems.push_back({
+            .where = Side::configuration,
+            .what = "columns of table " + named(table) + " cannot be left untracked",
+            .detail = "It has no key, so that every column tells its rows apart.",
+            .hint = "Remove tables.overrides." + qualified(table) +
+                    ".track, or give the table a primary key.",
+        });
+        return;
+    }
     problems.push_back({
         .severity = Severity::note,
         .what = "table " + named(table) + " has no key",
@@ -184,6 +194,10 @@ std::string why_text(const source_catalog::Column& column) {
     }
     if (static_cast<std::uint32_t>(column.type) >= pgoutput::first_normal_oid) {
         return "from an extension, or of its own";
+    }
+    constexpr std::array grown{"interval", "_interval", "jsonpath", "_jsonpath"};
+    if (std::ranges::find(grown, column.type_name) != grown.end()) {
+        return "a type of which the target's older version does not know every value";
     }
     return "a reference to an object of the source by name";
 }

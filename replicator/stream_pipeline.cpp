@@ -113,6 +113,14 @@ StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
         break;
     case RowOperation::updated: {
         const Update change{{}, row.relation->id, row.old_kind, row.old_tuple, row.new_tuple};
+        if (answer_) {
+            builder_.answer(*std::exchange(answer_, std::nullopt));
+        } else if (auto question = builder_.question(table, change)) {
+            waiting_ = row;
+            using history_writer::KeyQuestion;
+            return Progress{
+                NeedsAnswer{std::make_shared<const KeyQuestion>(std::move(*question))}};
+        }
         failed = builder_.update(table, change, row.change_seq);
         break;
     }

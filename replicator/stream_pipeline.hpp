@@ -21,11 +21,15 @@ struct Done {};
 struct NeedsTable {
     std::shared_ptr<const pgoutput::Relation> relation;
 };
+/// Two keys of a row differ in bytes, and may be equal: `answer`, then `resume`.
+struct NeedsAnswer {
+    std::shared_ptr<const history_writer::KeyQuestion> question;
+};
 /// The transaction is complete in the batch.
 struct TransactionDone {
     pgoutput::Lsn end_lsn;
 };
-using Progress = std::variant<Done, NeedsTable, TransactionDone>;
+using Progress = std::variant<Done, NeedsTable, NeedsAnswer, TransactionDone>;
 
 /// A message that cannot be, or a change that cannot become history. Halts.
 struct StreamFailure {
@@ -60,9 +64,11 @@ public:
     );
     /// The same for a message that is decoded already.
     [[nodiscard]] Outcome apply(const pgoutput::Message& message);
-    /// Goes on with the row for which NeedsTable was said.
+    /// Whether the keys of the question are equal.
+    void answer(bool equal) { answer_ = equal; }
+    /// Goes on with the row for which NeedsTable or NeedsAnswer was said.
     [[nodiscard]] Outcome resume();
-    [[nodiscard]] bool waits_for_table() const { return waiting_.has_value(); }
+    [[nodiscard]] bool waits() const { return waiting_.has_value(); }
 
     /// Relations and types may be described outside of a transaction, too: they were sent within
     /// one that is prepared, and the server does not say it again.
@@ -96,7 +102,8 @@ private:
     std::unordered_map<pgoutput::RelationId, std::shared_ptr<const HistoryTable>, IdHash> tables_;
     pgoutput::RelationId last_id_{};
     const std::shared_ptr<const HistoryTable>* last_table_{nullptr};
-    std::optional<pgoutput::Step> waiting_;  ///< For its table.
+    std::optional<pgoutput::Step> waiting_;  ///< For its table, or for an answer.
+    std::optional<bool> answer_;
 };
 
 }  // namespace pgchronicle::replicator

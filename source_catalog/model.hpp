@@ -33,6 +33,7 @@ struct Column {
     std::uint32_t element_type{0};  ///< OID of an array's element type; 0 otherwise.
     char element_kind{'\0'};        ///< typtype of the element type, for arrays.
     bool deterministic_collation{true};
+    std::string collation_sql;  ///< Its collation, qualified and quoted; empty where it has none.
     bool generated{false};
     std::vector<std::string> enum_labels;         ///< In sort order, for an enum.
     std::optional<std::string> constant_default;  ///< attmissingval as text: the fast default.

@@ -208,7 +208,9 @@ SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, tn.nspname, t.t
             FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype = 'd'
         )
         SELECT base.id FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id
-        WHERE b.typtype <> 'd'), t.oid)
+        WHERE b.typtype <> 'd'), t.oid),
+       (SELECT pg_catalog.format('%I.%I', ln.nspname, l.collname) FROM pg_catalog.pg_collation l
+        JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace WHERE l.oid = a.attcollation)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
@@ -240,6 +242,7 @@ Column column_of(const pq::Result& result, int row) {
     if (!result.null(row, 17)) column.constant_default = result.str(row, 17);
     column.volatile_default = result.boolean(row, 18);
     column.base_type = oid_of(result, row, 19);
+    if (!result.null(row, 20)) column.collation_sql = result.str(row, 20);
     return column;
 }
 

@@ -81,6 +81,7 @@ void PgHistorySink::begin(const ChangeBatch& batch) {
         }
         for (const auto& truncate : stretch.truncates) writer_of(truncate.table);
     }
+    for (const auto& collapse : batch.collapses) writer_of(collapse.table);
     if (in_transaction_) return;
     failpoint(Failpoint::before_target_begin);
     if (!slot_start_time_ && !batch.transactions.empty()) {
@@ -91,7 +92,7 @@ void PgHistorySink::begin(const ChangeBatch& batch) {
 void PgHistorySink::write_stretch(const ChangeBatch& batch, Stretch& stretch) {
     for (const auto& changes : stretch.tables) {
         const auto& table = *changes->table;
-        if (table.kept.size() == table.columns.size() || changes->closes.empty()) continue;
+        if (!table.may_say_nothing() || changes->closes.empty()) continue;
         if (!in_transaction_) target_.exec("BEGIN");
         in_transaction_ = true;
         writer_of(changes->table).drop_unchanged(batch, *changes);
@@ -132,6 +133,9 @@ Stored PgHistorySink::write(ChangeBatch& batch) {
     for (auto& stretch : batch.stretches) {
         if (stretch.tables.empty() && stretch.truncates.empty()) continue;
         write_stretch(batch, stretch);
+    }
+    for (const auto& collapse : batch.collapses) {
+        writer_of(collapse.table).collapse(batch.transactions[collapse.transaction]);
     }
     if (batch.continues) return stored_;
     failpoint(Failpoint::after_rows_before_checkpoint);

@@ -2,7 +2,10 @@
 
 #include "history_writer/kept_memory.hpp"
 #include "history_writer/pg/array_params.hpp"
+#include "history_writer/pg/collapse_sql.hpp"
+#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
+#include "history_writer/pg/stage_sql.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "history_writer/pg/wide_keys.hpp"
 
@@ -335,9 +338,13 @@ void TableWriter::stage_version(
         writer.bytea_field(part(changes.bitmaps, changes.fills[row.fill].bitmap, size));
     }
     writer.int32_field(nth);
-    const auto& base = changes.closes[close];
-    auto rest = part(changes.keys, base.offset, base.size);
-    while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+    if (close == no_index) {
+        for (std::size_t i = 0; i < table_->key.size(); ++i) writer.null_field();
+    } else {
+        const auto& base = changes.closes[close];
+        auto rest = part(changes.keys, base.offset, base.size);
+        while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+    }
     writer.end_row();
 }
 
@@ -367,14 +374,16 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
     CopyWriter writer{target_, buffer_, batch.form};
     begin_stage(writer, batch.form);
     std::uint64_t staged = 0;
+    bool base_may_miss =
+        table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
     for (const auto& fill : changes.fills) {
         if (changes.versions[fill.version].dropped) continue;
-        stage_version(writer, batch, changes, fill.version, fill.close, 0);
+        const bool without_base = fill.close == no_index;
+        stage_version(writer, batch, changes, fill.version, fill.close, without_base ? -1 : 0);
+        base_may_miss = base_may_miss || without_base;
         ++staged;
     }
     writer.end();
-    const bool base_may_miss =
-        table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
     if (base_may_miss) {
         const pq::Param pipeline = pq::Param::text(pipeline_);
         target_.exec(pending_sql(*table_, stage_), {&pipeline, 1});
@@ -392,6 +401,10 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
     }
     const auto filled = target_.exec(fill_sql(*table_, stage_)).affected();
     if (filled != staged) report_missing(staged, filled);
+}
+
+void TableWriter::collapse(const SourceTransaction& transaction) {
+    target_.exec(collapse_sql(*table_), {to_string(transaction.end_lsn)});
 }
 
 void TableWriter::truncate(const ChangeBatch& batch, const TruncateTable& truncate) {

@@ -44,7 +44,8 @@ public:
 
     /// Whether `send_closes` can take the closes of these changes.
     [[nodiscard]] bool closes_by_arrays(const TableChanges& changes) const;
-    /// Drops versions that say nothing new, together with their closes. Before anything is closed.
+    /// Drops versions that say nothing new, together with their closes, and overwrites what is not
+    /// tracked. Before anything is closed.
     void drop_unchanged(const ChangeBatch& batch, TableChanges& changes);
     /// Puts the close statement into the connection's open pipeline.
     void send_closes(const ChangeBatch& batch, const TableChanges& changes);
@@ -59,6 +60,8 @@ public:
     /// The new versions: those the target must complete first, then the COPY of all others.
     void write_versions(const ChangeBatch& batch, const TableChanges& changes);
     void truncate(const ChangeBatch& batch, const TruncateTable& truncate);
+    /// Leaves the net effect of a transaction that was written in parts.
+    void collapse(const SourceTransaction& transaction);
 
 private:
     void read_key_types();

@@ -1,5 +1,6 @@
 #include "history_writer/pg/target_table.hpp"
 
+#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/quoting.hpp"

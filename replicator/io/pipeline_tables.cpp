@@ -1,6 +1,7 @@
 #include "replicator/io/pipeline_tables.hpp"
 
 #include "history_writer/pg/checkpoint_store.hpp"
+#include "replicator/io/key_equality.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
 
@@ -22,7 +23,12 @@ PipelineTables::PipelineTables(
     log::Logger& log,
     std::set<pgoutput::RelationId>& needs_text
 )
-    : settings_{settings}, source_{source}, target_{target}, log_{log}, needs_text_{needs_text} {}
+    : settings_{settings},
+      source_{source},
+      target_{target},
+      log_{log},
+      versions_{source.server_version(), target.server_version()},
+      needs_text_{needs_text} {}
 
 void PipelineTables::read_states() {
     states_ = pg::read_states(target_, settings_.pipeline);
@@ -61,7 +67,7 @@ void PipelineTables::open(Lsn position) {
         published.push_back(std::move(table));
     }
     for (const auto& table : published) {
-        auto plan = history_writer::plan_history_table(table, settings_);
+        auto plan = history_writer::plan_history_table(table, settings_, versions_);
         if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, plan)) {
             form_ = WireForm::text;
         }
@@ -101,6 +107,13 @@ void PipelineTables::check_names() const {
     std::map<history_writer::TargetName, std::string> taken;
     for (const auto& [id, entry] : entries_) {
         const auto source = qualified(entry.source);
+        if (!entry.table->keyed && !entry.table->tracks_all) {
+            throw NeedsOperator{
+                "columns of table \"" + source + "\" cannot be left untracked",
+                "It has no key, so that every column tells its rows apart.",
+                "Remove tables.overrides." + source +
+                    ".track, or give the table a primary key."};
+        }
         const auto [at, added] =
             taken.try_emplace({entry.table->target_schema, entry.table->target_table}, source);
         // The same name twice is one relation after the other.
@@ -202,7 +215,7 @@ void PipelineTables::follow(
 }
 
 PipelineTables::Entry PipelineTables::make(const Table& source, const SourceTransaction& at) {
-    auto table = history_writer::plan_history_table(source, settings_);
+    auto table = history_writer::plan_history_table(source, settings_, versions_);
     const auto* const state = state_of(source);
     if (state == nullptr || state->relation != source.id || state->ended) {
         return take_over(source, std::move(table), at);
@@ -317,7 +330,7 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
         ignored_.insert(relation.id);
         return {};
     }
-    const auto plan = history_writer::plan_history_table(source, settings_);
+    const auto plan = history_writer::plan_history_table(source, settings_, versions_);
     if (form_ == WireForm::binary && !history_writer::binary_safe(source, plan)) {
         // The form is the whole stream's: it starts again, with this table taken into account.
         needs_text_.insert(relation.id);
@@ -340,6 +353,12 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
         copy_due_ = true;
     }
     return {entry.table};
+}
+
+bool PipelineTables::equal(const history_writer::KeyQuestion& question) {
+    const auto entry = entries_.find(question.table->relation);
+    return entry != entries_.end() &&
+           equal_on_source(source_, entry->second.source, question, form_, log_);
 }
 
 bool PipelineTables::due(const Entry& entry) {
@@ -366,7 +385,7 @@ void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
         const bool missed = state->membership != table.membership;
         const bool written_anew = rewritten(table, *state);
         if (!missed && !written_anew && state->source_file != 0) continue;
-        const auto plan = history_writer::plan_history_table(table, settings_);
+        const auto plan = history_writer::plan_history_table(table, settings_, versions_);
         if (missed) {
             pg::open_gap(
                 target_,

@@ -51,6 +51,7 @@ public:
     std::optional<Answer> known(const pgoutput::Relation& relation) override;
     Answer resolve(const pgoutput::Relation& relation, const history_writer::SourceTransaction& at)
         override;
+    bool equal(const history_writer::KeyQuestion& question) override;
     [[nodiscard]] bool copy_due() const override { return copy_due_; }
     void recheck() override;
 
@@ -99,6 +100,7 @@ private:
     pq::Connection& source_;
     pq::Connection& target_;
     log::Logger& log_;
+    history_writer::ServerVersions versions_;
     std::map<pgoutput::RelationId, Entry> entries_;
     std::vector<TableState> states_;
     /// Partitions that are described although their ancestor is published, and the like.

@@ -125,7 +125,7 @@ void Session::step() {
 }
 
 bool Session::may_read() const {
-    if (ending() || unplaced_) return false;
+    if (ending() || row_waits()) return false;
     return !policy_.full(batch_state()) || writer_idle();
 }
 
@@ -357,7 +357,7 @@ void Session::finish_if_done(TimePoint now) {
         context_.stop();
         return;
     }
-    if (!ending() || !writer_idle() || unplaced_) return;
+    if (!ending() || !writer_idle() || row_waits()) return;
     const bool leaves_out = left_out();
     if (replaying_ && !leaves_out) return;
     if (pipeline_.builder().rows() > 0 && !leaves_out) return;

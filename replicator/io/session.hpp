@@ -50,6 +50,8 @@ public:
     /// `at`: the transaction in which the relation's first row stands.
     virtual Answer
     resolve(const pgoutput::Relation& relation, const history_writer::SourceTransaction& at) = 0;
+    /// Whether the source takes the keys for equal; runs on the writer's thread.
+    virtual bool equal(const history_writer::KeyQuestion& question) = 0;
     /// A table was met that must be copied first: the session ends after the transaction in hand.
     [[nodiscard]] virtual bool copy_due() const = 0;
     /// Looks whether the publications still are what they were; runs on the writer's thread.
@@ -109,6 +111,7 @@ private:
     bool settle(const StreamPipeline::Outcome& outcome);
     bool resume();
     bool place();
+    bool ask();
     void on_transaction_done(Lsn end_lsn);
     [[nodiscard]] Lsn acknowledgeable() const;
     [[nodiscard]] BatchPolicy::State batch_state() const;
@@ -129,6 +132,8 @@ private:
         return stop_requested_ || reached_until_ || leaving_for_copy_;
     }
     [[nodiscard]] bool may_read() const;
+    /// A row cannot go into the batch before a job on the writer's thread has answered.
+    [[nodiscard]] bool row_waits() const { return unplaced_ || unanswered_; }
     /// No job is running, and the last one's end has been dealt with here.
     [[nodiscard]] bool writer_idle() const { return !job_running_; }
     void fail(std::exception_ptr failure);
@@ -152,6 +157,7 @@ private:
     /// first, and at a stop it can be left to the next start.
     bool alone_{false};
     std::optional<NeedsTable> unplaced_;
+    std::optional<NeedsAnswer> unanswered_;
 
     // What is built and stored.
     std::shared_ptr<ChangeBatch> written_;  ///< The batch in the writer's hands.

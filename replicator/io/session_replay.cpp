@@ -29,12 +29,16 @@ bool Session::settle(const StreamPipeline::Outcome& outcome) {
     } else if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
         unplaced_ = *needs;
         return resume();
+    } else if (const auto* question = std::get_if<NeedsAnswer>(&*outcome)) {
+        unanswered_ = *question;
+        return resume();
     }
     return true;
 }
 
 bool Session::resume() {
     if (unplaced_ && !place()) return false;
+    if (unanswered_ && !ask()) return false;
     return settle(pipeline_.resume());
 }
 
@@ -48,7 +52,7 @@ bool Session::replay() {
         pipeline_.begin(replaying_->commit.end_lsn);
         (void)settle(pipeline_.apply(replaying_->begin));
     }
-    if (pipeline_.waits_for_table() && !resume()) return false;
+    if (pipeline_.waits() && !resume()) return false;
     for (int i = 0; i < messages_per_turn; ++i) {
         if (policy_.overfull(batch_state())) {
             if (!writer_idle() || left_out()) return false;
@@ -94,6 +98,21 @@ bool Session::place() {
         [this, relation, answer] {
             pipeline_.bind(relation->id, answer->table);
             unplaced_.reset();
+        }
+    );
+    return false;
+}
+
+bool Session::ask() {
+    if (!writer_idle()) return false;
+    auto equal = std::make_shared<bool>(false);
+    start_job(
+        [this, equal, question = unanswered_->question] {
+            *equal = parts_.tables.equal(*question);
+        },
+        [this, equal] {
+            pipeline_.answer(*equal);
+            unanswered_.reset();
         }
     );
     return false;

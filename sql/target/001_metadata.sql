@@ -102,7 +102,8 @@ CREATE TABLE IF NOT EXISTS pgchronicle.pending_value (
 CREATE OR REPLACE FUNCTION pgchronicle.row_hash(r record) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC'
-    SET extra_float_digits = 1 SET bytea_output = 'hex' SET search_path = ''
+    SET extra_float_digits = 1 SET bytea_output = 'hex' SET lc_monetary = 'C'
+    SET search_path = ''
 AS $$ BEGIN RETURN hashtextextended(r::text, 0); END $$;
 
 -- True, or an error where a history is not complete yet at the moment that is asked for.

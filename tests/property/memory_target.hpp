@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -28,6 +29,9 @@ public:
             for (const auto& changes : stretch.tables) close(batch, *changes);
             for (const auto& changes : stretch.tables) open(batch, *changes);
             for (const auto& truncate : stretch.truncates) apply(batch, truncate);
+        }
+        for (const auto& collapse : batch.collapses) {
+            leave_net_effect(*collapse.table, batch.transactions[collapse.transaction].end_lsn);
         }
         if (batch.continues) return;
         require(batch.position >= position_, "the checkpoint does not move back");
@@ -173,9 +177,16 @@ private:
         for (auto& close : changes.closes) {
             if (close.unless_same_as == hw::no_index) continue;
             auto& version = changes.versions[close.unless_same_as];
-            const auto* base = newest(*changes.table, key_at(changes, close));
+            auto* base = newest(*changes.table, key_at(changes, close));
             require(base != nullptr && !base->lsn_to, "what may be repeated is open");
-            if (filled_row(batch, changes, version, close) != base->row) continue;
+            const auto row = filled_row(batch, changes, version, close);
+            const auto& columns = changes.table->columns;
+            bool same = true;
+            for (std::size_t i = 0; i < row.size(); ++i) {
+                same = same && (!columns[i].tracked || row[i] == base->row[i]);
+            }
+            if (!same) continue;
+            base->row = row;
             version.dropped = true;
             close.closed_by = version.closed_by;
         }
@@ -234,6 +245,77 @@ private:
         }
         auto& versions = versions_of(*changes.table);
         versions.insert(versions.end(), added.begin(), added.end());
+    }
+
+    /// What one transaction did to each key becomes one version, or a tombstone, at most.
+    void leave_net_effect(const hw::HistoryTable& table, pgoutput::Lsn end) {
+        struct OfKey {
+            bool was_there{false};
+            std::vector<ModelVersion*> made;  ///< In order.
+        };
+        const auto key_of_version = [&](const ModelVersion& version) {
+            DatumRow key;
+            for (const auto column : table.key) {
+                auto value = version.row[column];
+                const bool numeric = table.columns[column].equality == hw::KeyEquality::numeric;
+                if (numeric && value && value->ends_with(".0")) value->resize(value->size() - 2);
+                key.push_back(value);
+            }
+            return key;
+        };
+        const auto open = [&](const ModelVersion& version) {
+            return !version.lsn_to || *version.lsn_to > end;
+        };
+        const auto tombstone = [](const ModelVersion& version) {
+            return version.operation != "INSERT" && version.operation != "UPDATE";
+        };
+        std::map<DatumRow, OfKey> keys;
+        auto& versions = versions_of(table);
+        std::stable_sort(versions.begin(), versions.end(), [](const auto& a, const auto& b) {
+            return a.change_seq < b.change_seq;
+        });
+        for (auto& version : versions) {
+            auto& of_key = keys[key_of_version(version)];
+            if (version.lsn_from == end) of_key.made.push_back(&version);
+            if (version.lsn_from != end && version.lsn_to == end) of_key.was_there = true;
+        }
+        // Whether the row whose life at `key` ends at number `last` of it was inserted.
+        const std::function<bool(const DatumRow&, std::size_t)> born = [&](const auto& key,
+                                                                           std::size_t last) {
+            const auto& of_key = keys.at(key);
+            if (of_key.was_there) return false;
+            auto first = last;
+            while (first > 0 && !tombstone(*of_key.made[first - 1])) --first;
+            const auto& start = *of_key.made[first];
+            if (start.operation == "INSERT") return true;
+            for (const auto& [other, from] : keys) {
+                for (std::size_t i = 0; other != key && i < from.made.size(); ++i) {
+                    const auto& end_there = *from.made[i];
+                    if (end_there.operation == "REKEY" && end_there.change_seq == start.change_seq)
+                        return born(other, i);
+                }
+            }
+            return false;
+        };
+        std::set<const ModelVersion*> kept;
+        std::vector<std::pair<ModelVersion*, std::string>> operations;
+        for (auto& [key, of_key] : keys) {
+            if (of_key.made.empty()) continue;
+            auto& last = *of_key.made.back();
+            if (open(last) || (tombstone(last) && of_key.was_there)) kept.insert(&last);
+        }
+        for (auto& [key, of_key] : keys) {
+            if (of_key.made.empty() || !open(*of_key.made.back())) continue;
+            operations.emplace_back(
+                of_key.made.back(), born(key, of_key.made.size() - 1) ? "INSERT" : "UPDATE"
+            );
+        }
+        for (auto& [version, operation] : operations) version->operation = operation;
+        ModelTable left;
+        for (const auto& version : versions) {
+            if (version.lsn_from != end || kept.contains(&version)) left.push_back(version);
+        }
+        versions = std::move(left);
     }
 
     void apply(const hw::ChangeBatch& batch, const hw::TruncateTable& truncate) {

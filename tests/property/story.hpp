@@ -39,6 +39,23 @@ inline const std::vector<TableSpec>& story_tables() {
          .full = true},
         {.name = "narrow_bag", .columns = {"name", "hidden"}, .excluded = {1}, .full = true},
         {.name = "pair", .columns = {"a", "b", "name", "big"}, .key = {1, 0}},
+        {.name = "loose", .columns = {"id", "name", "seen", "big"}, .key = {0}, .untracked = {2}},
+        {.name = "loose_full",
+         .columns = {"seen", "id", "big"},
+         .key = {1},
+         .full = true,
+         .untracked = {0, 2}},
+        {.name = "net", .columns = {"id", "name", "big"}, .key = {0}, .collapse = true},
+        {.name = "net_full",
+         .columns = {"id", "name", "big"},
+         .key = {0},
+         .full = true,
+         .collapse = true},
+        {.name = "net_numbered",
+         .columns = {"name", "id"},
+         .key = {1},
+         .numeric_key = true,
+         .collapse = true},
         {.name = "ignored", .columns = {"id", "name"}, .key = {0}, .ignored = true},
     };
     return tables;
@@ -79,8 +96,13 @@ inline std::shared_ptr<const history_writer::HistoryTable> history_table(std::si
         const bool out =
             std::find(spec.excluded.begin(), spec.excluded.end(), i) != spec.excluded.end();
         table->kept.push_back(out ? -1 : static_cast<std::int32_t>(table->columns.size()));
-        if (!out) table->columns.push_back({spec.columns[i], spec.columns[i], "text"});
+        if (out) continue;
+        table->columns.push_back({spec.columns[i], spec.columns[i], "text"});
+        table->columns.back().tracked =
+            std::find(spec.untracked.begin(), spec.untracked.end(), i) == spec.untracked.end();
     }
+    table->tracks_all = spec.untracked.empty();
+    table->collapse = spec.collapse;
     for (const auto key : spec.key) {
         const auto column = static_cast<std::uint16_t>(table->kept[key]);
         table->key.push_back(column);
@@ -108,6 +130,7 @@ public:
         : form_{form}, random_{random}, rows_(story_tables().size()) {
         const auto count = 1 + below(random_, 25);
         for (std::size_t i = 0; i < count; ++i) tell_transaction();
+        model_.commit();
     }
 
     [[nodiscard]] history_writer::WireForm form() const { return form_; }

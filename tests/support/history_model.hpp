@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct TableSpec {
     bool full{false};                     ///< REPLICA IDENTITY FULL.
     bool numeric_key{false};              ///< 1 and 1.0 are the same key.
     bool ignored{false};                  ///< The whole table is left out.
+    std::vector<std::size_t> untracked{};  ///< Columns whose change overwrites the open version.
+    bool collapse{false};                  ///< The net effect of each transaction is kept.
 };
 
 /// The columns that the history keeps.
@@ -42,6 +45,12 @@ inline DatumRow kept_of(const TableSpec& table, const DatumRow& row) {
         if (std::find(out.begin(), out.end(), i) == out.end()) kept.push_back(row[i]);
     }
     return kept;
+}
+
+/// What of a row makes a version when it changes.
+inline DatumRow tracked_of(const TableSpec& table, DatumRow row) {
+    for (const auto column : table.untracked) row[column].reset();
+    return kept_of(table, row);
 }
 
 /// The key of a row, equal for equal keys; the kept row itself where there is no key.
@@ -84,8 +93,38 @@ using ModelTable = std::vector<ModelVersion>;
 /// The history of some tables, by the names of their specs.
 class HistoryModel {
 public:
+    /// The transaction in hand has ended: where only its net effect counts, each key keeps one
+    /// version of it, or a tombstone, at most.
+    void commit() {
+        for (const auto* table : collapsing_) {
+            auto& versions = history_[table->name];
+            std::map<DatumRow, ModelTable> made;
+            std::set<DatumRow> was_there;
+            std::erase_if(versions, [&](const ModelVersion& version) {
+                const auto key = key_of(*table, version.row);
+                const bool is_made = version.lsn_from == end_lsn_;
+                if (is_made) made[key].push_back(version);
+                if (!is_made && version.lsn_to == end_lsn_) was_there.insert(key);
+                return is_made;
+            });
+            for (auto& [key, of_key] : made) {
+                const bool there = was_there.contains(key);
+                auto last = of_key.back();
+                if (!last.lsn_to) {
+                    last.operation = !there && born_[{table, key}] ? "INSERT" : "UPDATE";
+                    versions.push_back(last);
+                } else if (there) {
+                    versions.push_back(last);
+                }
+            }
+        }
+        collapsing_.clear();
+        born_.clear();
+    }
+
     /// Changes that follow belong to a transaction that ends there. Recorded times never decrease.
     void begin(pgoutput::Lsn end_lsn, pgoutput::PgTimestamp commit_time) {
+        commit();
         end_lsn_ = end_lsn;
         time_ = any_ ? std::max(time_, commit_time) : commit_time;
         any_ = true;
@@ -94,15 +133,20 @@ public:
 
     void insert(const TableSpec& table, const DatumRow& row) {
         ++seq_;
-        if (!table.ignored) open(table, row, "INSERT");
+        if (table.ignored) return;
+        born_[{&table, key_of(table, row)}] = true;
+        open(table, row, "INSERT");
     }
 
     void update(const TableSpec& table, const DatumRow& before, const DatumRow& after) {
         ++seq_;
-        if (table.ignored || says_nothing(table, before, after)) return;
+        if (table.ignored || overwrites(table, before, after)) return;
+        if (says_nothing(table, before, after)) return;
         close(table, before);
         if (!table.key.empty() && key_of(table, before) != key_of(table, after)) {
             add_tombstone(table, before, "REKEY");
+            born_[{&table, key_of(table, after)}] =
+                born_[{&table, key_of(table, before)}] && !was_there(table, before);
         }
         open(table, after, "UPDATE");
     }
@@ -117,6 +161,7 @@ public:
     void truncate(const std::vector<const TableSpec*>& tables) {
         ++seq_;
         for (const auto* table : tables) {
+            if (table->collapse) collapsing_.insert(table);
             auto& versions = history_[table->name];
             const auto count = versions.size();
             for (std::size_t i = 0; i < count; ++i) {
@@ -139,7 +184,30 @@ private:
         return !table.full || before != after;
     }
 
+    /// Whether the key of `row` was open before the transaction in hand.
+    bool was_there(const TableSpec& table, const DatumRow& row) {
+        const auto& versions = history_[table.name];
+        return std::any_of(versions.begin(), versions.end(), [&](const auto& version) {
+            return version.lsn_from < end_lsn_ && version.lsn_to == end_lsn_ &&
+                   key_of(table, version.row) == key_of(table, row);
+        });
+    }
+
+    /// Where not every column is tracked, and the others alone change, the open version does.
+    bool overwrites(const TableSpec& table, const DatumRow& before, const DatumRow& after) {
+        if (table.untracked.empty() || tracked_of(table, before) != tracked_of(table, after)) {
+            return false;
+        }
+        for (auto& version : history_[table.name]) {
+            if (!version.lsn_to && version.row == kept_of(table, before)) {
+                version.row = kept_of(table, after);
+            }
+        }
+        return true;
+    }
+
     void open(const TableSpec& table, const DatumRow& row, const char* operation) {
+        if (table.collapse) collapsing_.insert(&table);
         history_[table.name].push_back(
             {kept_of(table, row), end_lsn_, seq_, operation, time_, std::nullopt, std::nullopt}
         );
@@ -158,6 +226,7 @@ private:
     }
 
     void add_tombstone(const TableSpec& table, const DatumRow& row, const char* operation) {
+        if (table.collapse) collapsing_.insert(&table);
         history_[table.name].push_back(ended_at_once(kept_of(table, row), operation));
     }
 
@@ -175,6 +244,9 @@ private:
     pgoutput::PgTimestamp time_;
     bool any_{false};
     std::uint64_t seq_{0};
+    std::set<const TableSpec*> collapsing_;  ///< What the transaction in hand changes.
+    /// Keys whose row the transaction in hand inserted.
+    std::map<std::pair<const TableSpec*, DatumRow>, bool> born_;
 };
 
 }  // namespace pgchronicle::test

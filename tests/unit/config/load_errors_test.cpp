@@ -218,15 +218,10 @@ TEST_CASE("what a later version will do is refused, not ignored", "[config]") {
     check({
         {good + "acknowledge: {hold_back: 1GiB}\n", "x.yaml:5: acknowledge.hold_back" + no},
         {good + "apply: {workers: 4}\n", "x.yaml:5: apply" + no},
-        {good + "tables: {intra_transaction: collapse}\n",
-         "x.yaml:5: tables.intra_transaction: \"collapse\" is not supported by this version\n"
-         "HINT:  Allowed: keep."},
         {good + "tables:\n  overrides:\n    a.b:\n      on_type_change: text\n",
          "x.yaml:8: tables.overrides.a.b.on_type_change: \"text\" is not supported by this "
          "version\n"
          "HINT:  Allowed: stop."},
-        {good + "tables:\n  overrides:\n    a.b:\n      track: [c]\n",
-         "x.yaml:8: tables.overrides.a.b.track" + no},
         {good + "tables: {overrides: {a.b: {on_change: f}}}\n",
          "x.yaml:5: tables.overrides.a.b.on_change" + no},
         {"source: {dsn: host=a, slot: s, publication: p}\n"

@@ -192,13 +192,30 @@ TEST_CASE("an empty section and an empty password count as absent", "[config]") 
     CHECK(settings.batch.rows_max == 50'000);
 }
 
+TEST_CASE("what makes a version is said for all tables and for one", "[config]") {
+    const auto tables = parsed(
+                            minimal +
+                            "tables:\n"
+                            "  intra_transaction: collapse\n"
+                            "  overrides:\n"
+                            "    a.b: {intra_transaction: keep, track: [c, d]}\n"
+                            "    a.c: {track: []}\n"
+                            "    a.d: {}\n"
+    ).tables;
+    REQUIRE(tables.intra_transaction == IntraTransaction::collapse);
+    REQUIRE(tables.overrides.at("a.b").intra_transaction == IntraTransaction::keep);
+    REQUIRE(tables.overrides.at("a.b").track == std::vector<std::string>{"c", "d"});
+    REQUIRE(tables.overrides.at("a.c").track == std::vector<std::string>{});
+    REQUIRE_FALSE(tables.overrides.at("a.d").track.has_value());
+    REQUIRE_FALSE(tables.overrides.at("a.d").intra_transaction.has_value());
+}
+
 TEST_CASE("what is the only way yet may be said", "[config]") {
     const auto said = parsed(
         minimal +
         "tables:\n"
-        "  intra_transaction: keep\n"
         "  on_type_change: stop\n"
-        "  overrides: {a.b: {intra_transaction: keep, on_type_change: stop}}\n"
+        "  overrides: {a.b: {on_type_change: stop}}\n"
     );
     auto silent = parsed(minimal);
     silent.tables.overrides["a.b"] = {};

@@ -394,11 +394,68 @@ TEST_CASE("a row without a key needs its old values", "[history_writer]") {
     );
 }
 
-TEST_CASE("unchanged TOAST in an insert or in a key is refused", "[history_writer]") {
+TEST_CASE("a row that enters a row filter leaves to the target what was not sent") {
+    Building b;
+    REQUIRE_FALSE(b.insert(orders, Row{text("1"), text("new"), unchanged()}));
+    REQUIRE_FALSE(b.update(orders, Row{text("1"), text("paid"), unchanged()}));
+    const auto batch = b.builder.take(false);
+    REQUIRE(lines_of(batch) == Lines{"INSERT 1|new|? [100:1,100)", "UPDATE 1|paid|? [100:2,)"});
+    for (const auto& fill : batch.stretches.front().tables.front()->fills) {
+        REQUIRE(fill.close == no_index);
+    }
+}
+
+TEST_CASE("an old tuple without the row key is refused", "[history_writer]") {
+    Building b;
+    const Row other_identity{null(), text("new"), null()};
+    REQUIRE(code_of(b.remove(orders, OldTupleKind::key, other_identity)) == PlanErrc::key_not_sent);
+    REQUIRE(
+        code_of(b.update(orders, OldTupleKind::key, other_identity, order("1", "new"))) ==
+        PlanErrc::key_not_sent
+    );
+}
+
+TEST_CASE("unchanged TOAST without a key, or in it, is refused", "[history_writer]") {
     Building b;
     const auto unsent = PlanErrc::unchanged_toast_without_row;
-    REQUIRE(code_of(b.insert(orders, Row{text("1"), text("new"), unchanged()})) == unsent);
+    const auto whole_row = whole_row_table();
+    REQUIRE(code_of(b.insert(whole_row, Row{text("1"), text("new"), unchanged()})) == unsent);
     REQUIRE(code_of(b.update(orders, Row{unchanged(), text("new"), text("-")})) == unsent);
+}
+
+TEST_CASE("whether keys are equal is asked where bytes cannot tell", "[history_writer]") {
+    auto asking = orders_table();
+    asking.columns[0].equality = KeyEquality::asked;
+    asking.asks_equality = true;
+    const auto table = shared(std::move(asking));
+    const Row old = order_key("A");
+    const Row fresh = order("a", "new");
+    const pgoutput::Update change{{}, {}, OldTupleKind::key, old.tuple(), fresh.tuple()};
+    for (const bool equal : {false, true}) {
+        Building b;
+        REQUIRE_FALSE(b.insert(table, order("A", "old")));
+        const auto question = b.builder.question(table, change);
+        REQUIRE(question.has_value());
+        REQUIRE(question->columns.size() == 1);
+        REQUIRE(question->columns[0].before == "A");
+        REQUIRE(question->columns[0].after == "a");
+        b.builder.answer(equal);
+        REQUIRE_FALSE(b.builder.update(table, change, 2));
+        REQUIRE_FALSE(b.remove(table, OldTupleKind::key, order_key("a")));
+        auto wanted = Lines{
+            "INSERT A|old|- [100:1,100)",
+            "REKEY A|old|- [100:2,100)",
+            "UPDATE a|new|- [100:2,100)",
+            "DELETE a|new|- [100:2,100)"};
+        if (equal) wanted.erase(wanted.begin() + 1);
+        REQUIRE(lines_of(b) == wanted);
+    }
+    // Nothing is asked where the bytes are the same, or no old key was sent.
+    Building b;
+    const Row same = order("A", "new");
+    REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::key, old.tuple(), same.tuple()}));
+    REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::none, {}, fresh.tuple()}));
+    REQUIRE_FALSE(b.builder.question(orders, change));
 }
 
 TEST_CASE("a value in the other form than the stream's is refused", "[history_writer]") {

@@ -168,6 +168,49 @@ TEST_CASE("a key's type decides when two keys are equal", "[history_writer]") {
     REQUIRE(equality(700) == KeyEquality::floating);
     REQUIRE(equality(701) == KeyEquality::floating);
     REQUIRE(equality(1042) == KeyEquality::blank_padded);
+    REQUIRE(equality(1186) == KeyEquality::asked);
+    REQUIRE(equality(1231) == KeyEquality::asked);
+    REQUIRE(equality(16'500) == KeyEquality::asked);
+    auto source = orders();
+    source.columns[0].deterministic_collation = false;
+    REQUIRE(plan_history_table(source, settings()).asks_equality);
+    REQUIRE_FALSE(plan_history_table(orders(), settings()).asks_equality);
+}
+
+TEST_CASE("what an older target cannot hold is kept as text", "[history_writer]") {
+    const auto interval = column("took", 1186, "interval");
+    REQUIRE(target_type(interval, {170'002, 150'018}).as_text);
+    REQUIRE_FALSE(target_type(interval, {170'002, 180'001}).as_text);
+    REQUIRE_FALSE(target_type(interval, {150'018, 180'001}).as_text);
+    REQUIRE_FALSE(target_type(interval, {160'004, 150'018}).as_text);
+    auto domain = column("took", 16'500, "span");
+    domain.type_kind = 'd';
+    domain.base_type = 1186;
+    domain.domain_base_sql = "interval";
+    REQUIRE(target_type(domain, {170'002, 150'018}).as_text);
+}
+
+TEST_CASE("columns that are not tracked are known, and the key always is", "[history_writer]") {
+    auto configured = settings();
+    configured.tables.overrides["public.orders"].track = {"status"};
+    const auto table = plan_history_table(orders(), configured);
+    REQUIRE_FALSE(table.tracks_all);
+    for (const auto& each : table.columns) {
+        REQUIRE(each.tracked == (each.source_name == "status" || each.source_name == "id"));
+    }
+    REQUIRE(plan_history_table(orders(), settings()).tracks_all);
+}
+
+TEST_CASE("the net effect of transactions is kept for tables with a key", "[history_writer]") {
+    auto configured = settings();
+    configured.tables.intra_transaction = pgchronicle::config::IntraTransaction::collapse;
+    REQUIRE(plan_history_table(orders(), configured).collapse);
+    auto without_key = orders();
+    without_key.primary_key.clear();
+    REQUIRE_FALSE(plan_history_table(without_key, configured).collapse);
+    configured.tables.overrides["public.orders"].intra_transaction =
+        pgchronicle::config::IntraTransaction::keep;
+    REQUIRE_FALSE(plan_history_table(orders(), configured).collapse);
 }
 
 TEST_CASE("an unknown key stops, unless configured or never copied", "[history_writer]") {
@@ -199,9 +242,11 @@ TEST_CASE("a type that the target does not have is kept as text", "[history_writ
 TEST_CASE("a domain is kept as its base type", "[history_writer]") {
     auto domain = column("amount", 16600, "public.amount");
     domain.type_kind = 'd';
+    domain.base_type = 1700;
     domain.domain_base_sql = "numeric(10,2)";
     REQUIRE(target_type(domain).type_sql == "numeric(10,2)");
     REQUIRE_FALSE(target_type(domain).as_text);
+    domain.base_type = 16601;
     domain.domain_base_sql = "public.status";
     REQUIRE(target_type(domain).as_text);
 }
