@@ -3,6 +3,7 @@
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/table_state.hpp"
+#include "history_writer/pg/target_types.hpp"
 #include "pq/array_text.hpp"
 #include "replicator/preflight.hpp"
 
@@ -132,6 +133,9 @@ TargetFacts gather_target(pq::Connection& target, const replicator::Facts& facts
     TargetFacts result;
     read_target_server(target, result);
     read_schemas(target, std::move(schemas), result);
+    if (facts.source) {
+        result.types = history_writer::pg::read_target_types(target, facts.source->server.version);
+    }
     read_relations(target, planned, result);
     read_metadata(target, facts.settings, result);
     result.lock_holder =

@@ -229,7 +229,8 @@ BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
         take_back(slot, *state, state->tombstone);
         operation = Operation::update;
     }
-    const auto version = append_version(slot, {draft.values, draft.base, operation, draft.change_seq});
+    const auto version =
+        append_version(slot, {draft.values, draft.base, operation, draft.change_seq});
     slot.changes->versions[version].previous_open = state->open_version;
     state->open_version = version;
     return std::nullopt;

@@ -33,10 +33,8 @@ public:
 
     /// What must be answered before `update`: whether the keys of the old and the new row, which
     /// differ in bytes, are equal to PostgreSQL. Nothing in nearly all cases.
-    [[nodiscard]] std::optional<KeyQuestion> question(
-        const std::shared_ptr<const HistoryTable>& table,
-        const pgoutput::Update& change
-    );
+    [[nodiscard]] std::optional<KeyQuestion>
+    question(const std::shared_ptr<const HistoryTable>& table, const pgoutput::Update& change);
     /// For the `update` that follows.
     void answer(bool keys_are_equal) { keys_are_equal_ = keys_are_equal; }
 

@@ -31,6 +31,7 @@ void BatchBuilder::append_inherited(
     Base base,
     std::uint32_t& fill
 ) {
+    ++batch_.values_inherited;
     std::uint32_t base_close = base.close;
     if (base.version != no_index) {
         const Version& from = changes.versions[base.version];

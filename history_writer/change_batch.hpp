@@ -128,7 +128,10 @@ struct ChangeBatch {
     std::vector<SourceTransaction> transactions;
     std::vector<Stretch> stretches;
     std::vector<Collapse> collapses;  ///< After all stretches.
-    std::uint64_t rows{0};  ///< Versions and closes.
+    std::uint64_t rows{0};            ///< Versions and closes.
+    /// Values that were not sent (unchanged TOAST, all but the key of a DELETE), taken from the
+    /// version before.
+    std::uint64_t values_inherited{0};
     bool continues{false};
     /// Where the checkpoint goes when this is written; `last_commit_end` is 0/0 when no
     /// transaction ended here (idle progress).

@@ -120,25 +120,46 @@ bool wanted(const std::string& schema, const std::string& table, const config::S
     return TableFilter{settings.tables.include, settings.tables.exclude}.selects(schema, table);
 }
 
-TargetType target_type(const source_catalog::Column& column, ServerVersions versions) {
+TargetType target_type(const source_catalog::Column& column, const TargetTypes& types) {
     constexpr char domain_kind = 'd';
+    constexpr char base_kind = 'b';
+    if (!column.extension.empty() && column.type_kind == base_kind && column.has_binary_send) {
+        const auto found = types.extension_types.find({column.extension, column.type_name});
+        if (found != types.extension_types.end()) {
+            return {found->second.type_sql, false, &found->second};
+        }
+    }
     // A domain is its base type, with all that holds for that.
     const auto base = column.base_type != 0 ? column.base_type : oid_of(column);
     const auto element = column.array ? column.element_type : base;
-    const bool grown = versions.source >= version_17 && versions.target < version_17 &&
+    const bool grown = types.versions.source >= version_17 && types.versions.target < version_17 &&
                        contains(grown_in_17_oids, base);
     if (!built_in(base) || !built_in(element) || names_objects(base) || names_objects(element) ||
         contains(vector_oids, base) || grown || !column.has_binary_send) {
-        return {"text", true};
+        return {"text", true, nullptr};
     }
     const bool domain = column.type_kind == domain_kind && column.domain_base_sql;
-    return {domain ? *column.domain_base_sql : column.type_sql, false};
+    return {domain ? *column.domain_base_sql : column.type_sql, false, nullptr};
+}
+
+void store_as_text(HistoryColumn& column) {
+    column.type_sql = "text";
+    column.stored_as_text = true;
+    column.of_extension = false;
+    column.equals = "=";
+    column.equality = KeyEquality::bytes;
+}
+
+void note_equality(HistoryTable& table) {
+    table.asks_equality = std::ranges::any_of(table.key, [&](std::uint16_t column) {
+        return table.columns[column].equality == KeyEquality::asked;
+    });
 }
 
 HistoryTable plan_history_table(
     const source_catalog::Table& source,
     const config::Settings& settings,
-    ServerVersions versions
+    const TargetTypes& types
 ) {
     HistoryTable table;
     table.relation = source.id;
@@ -172,16 +193,19 @@ HistoryTable plan_history_table(
             continue;
         }
         const auto renamed = override.rename.find(column.name);
-        const auto type = target_type(column, versions);
+        const auto type = target_type(column, types);
         table.kept.push_back(static_cast<std::int32_t>(table.columns.size()));
-        table.columns.push_back(
-            {renamed == override.rename.end() ? column.name : renamed->second,
-             column.name,
-             type.type_sql,
-             type.as_text,
-             equality_of(column),
-             tracked(column.name)}
-        );
+        auto& kept = table.columns.emplace_back();
+        kept.name = renamed == override.rename.end() ? column.name : renamed->second;
+        kept.source_name = column.name;
+        kept.type_sql = type.type_sql;
+        kept.equality = equality_of(column);
+        kept.tracked = tracked(column.name);
+        if (type.as_text) store_as_text(kept);
+        if (type.of_extension != nullptr) {
+            kept.of_extension = true;
+            if (!type.of_extension->equals.empty()) kept.equals = type.of_extension->equals;
+        }
     }
     for (const auto& key : key_columns(source)) {
         const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](auto& c) {
@@ -198,10 +222,22 @@ HistoryTable plan_history_table(
         table.keyed && override.intra_transaction.value_or(settings.tables.intra_transaction) ==
                            config::IntraTransaction::collapse;
     for (const auto column : table.key) {
-        table.columns[column].tracked = true;  // Another key is another row.
-        table.asks_equality =
-            table.asks_equality || table.columns[column].equality == KeyEquality::asked;
+        auto& kept = table.columns[column];
+        kept.tracked = true;  // Another key is another row.
+        const auto described =
+            std::ranges::find(source.columns, kept.source_name, &source_catalog::Column::name);
+        if (described->deterministic_collation || kept.stored_as_text) continue;
+        // Without the collation the history tells keys apart that the source does not.
+        if (types.icu) {
+            kept.collation = {
+                shortened(described->collation_name),
+                described->collation_locale,
+                described->collation_rules};
+        } else {
+            kept.equality = KeyEquality::bytes;
+        }
     }
+    note_equality(table);
     table.tracks_all = std::ranges::all_of(table.columns, &HistoryColumn::tracked);
     return table;
 }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "history_writer/target_types.hpp"
 #include "pgoutput/ids.hpp"
 #include "pgoutput/relation.hpp"
 #include "source_catalog/model.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,16 @@ struct HistoryColumn {
     std::string type_sql;        ///< Its type there.
     bool stored_as_text{false};  ///< The target has no such type, so its text form is kept.
     KeyEquality equality{KeyEquality::bytes};
+    std::string equals{"="};  ///< The operator that compares it as a key.
+    bool of_extension{false};
+    /// For a key column: the collation to be made in the history's schema, whose equality it has.
+    struct Collation {
+        std::string name;
+        std::string locale;
+        std::string rules;
+        friend bool operator==(const Collation&, const Collation&) = default;
+    };
+    std::optional<Collation> collation{};
     bool tracked{true};  ///< Its change makes a version; else the open one is overwritten.
 
     friend bool operator==(const HistoryColumn&, const HistoryColumn&) = default;
@@ -61,7 +73,7 @@ struct HistoryTable {
     /// For each column of the relation: its index in `columns`, or -1 when it is excluded.
     std::vector<std::int32_t> kept;
 
-    bool tracks_all{true};  ///< Every column is tracked.
+    bool tracks_all{true};      ///< Every column is tracked.
     bool asks_equality{false};  ///< The key has a column with KeyEquality::asked.
 
     [[nodiscard]] bool has_excluded() const { return kept.size() != columns.size(); }
@@ -87,28 +99,27 @@ target_name(const std::string& schema, const std::string& table, const config::S
 [[nodiscard]] bool
 wanted(const std::string& schema, const std::string& table, const config::Settings& settings);
 
-/// The servers' versions, as 150018. What the older one cannot hold is kept as text.
-struct ServerVersions {
-    int source{0};
-    int target{0};
-};
-
 /// The history table for a source table as its catalog describes it. Its row key is the primary
 /// key under DEFAULT, FULL and NOTHING, the index's columns under USING INDEX, and the whole row
 /// where there is neither.
 [[nodiscard]] HistoryTable plan_history_table(
     const source_catalog::Table& source,
     const config::Settings& settings,
-    ServerVersions versions = {}
+    const TargetTypes& types = {}
 );
+/// The column holds the text form, whose equality is that of bytes.
+void store_as_text(HistoryColumn& column);
+/// Sets asks_equality by the columns.
+void note_equality(HistoryTable& table);
 
 /// The type that keeps `column` in the target, and whether that is its text form.
 struct TargetType {
     std::string type_sql;
     bool as_text{false};
+    const ExtensionType* of_extension{nullptr};  ///< Points into `types`.
 };
 [[nodiscard]] TargetType
-target_type(const source_catalog::Column& column, ServerVersions versions = {});
+target_type(const source_catalog::Column& column, const TargetTypes& types = {});
 
 /// Whether the binary form of every kept column means the same on both servers. False sends the
 /// whole stream as text.

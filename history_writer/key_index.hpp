@@ -21,8 +21,8 @@ struct KeyState {
     /// that was made last.
     std::uint32_t left_in{no_index};
     std::uint32_t tombstone{no_index};
-    std::uint32_t target_closes{0};        ///< How many identical rows of the target were closed.
-    bool seen{false};                      ///< False: just made by this look-up.
+    std::uint32_t target_closes{0};  ///< How many identical rows of the target were closed.
+    bool seen{false};                ///< False: just made by this look-up.
 };
 
 /// Row keys of one table in one stretch of a batch: open addressing over canonical key bytes.

@@ -67,7 +67,9 @@ void append_floating(Bytes& out, const Value& value) {
     append_sized(out, value.bytes);
     if (is_nan(value.bytes)) {
         // All of them are one key, whatever their sign and fraction.
-        std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), value.bytes.size(), std::byte{0xFF});
+        std::fill_n(
+            out.begin() + static_cast<std::ptrdiff_t>(at), value.bytes.size(), std::byte{0xFF}
+        );
         return;
     }
     constexpr std::byte sign{0x80};

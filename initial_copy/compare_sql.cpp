@@ -41,7 +41,8 @@ std::string keys_of(const HistoryTable& table) {
 std::string match(const HistoryTable& table) {
     std::string condition;
     for (std::size_t i = 0; i < table.key.size(); ++i) {
-        condition += fmt::format("{0}h.key_{1} = s.key_{1}", i == 0 ? "" : " AND ", i);
+        const auto& equals = table.columns[table.key[i]].equals;
+        condition += fmt::format("{0}h.key_{1} {2} s.key_{1}", i == 0 ? "" : " AND ", i, equals);
     }
     return table.keyed ? condition : "h.whole = s.whole AND h.nth = s.nth";
 }

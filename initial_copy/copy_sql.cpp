@@ -22,8 +22,15 @@ key_equals(const HistoryTable& table, const std::string& left, const std::string
     std::string condition;
     for (const auto column : table.key) {
         const auto name = quote_identifier(table.columns[column].name);
-        condition +=
-            fmt::format("{}{}{} = {}{}", condition.empty() ? "" : " AND ", left, name, right, name);
+        condition += fmt::format(
+            "{}{}{} {} {}{}",
+            condition.empty() ? "" : " AND ",
+            left,
+            name,
+            table.columns[column].equals,
+            right,
+            name
+        );
     }
     return condition;
 }

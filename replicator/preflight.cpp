@@ -41,12 +41,10 @@ std::string counted(std::size_t count, std::string_view noun) {
 std::vector<history_writer::HistoryTable> planned_tables(const Facts& facts) {
     std::vector<history_writer::HistoryTable> planned;
     if (!facts.source) return planned;
-    const auto source_version = facts.source->server.version;
-    const history_writer::ServerVersions versions{
-        source_version, facts.target ? facts.target->version : source_version};
+    const auto types = facts.target ? facts.target->types : history_writer::TargetTypes{};
     for (const auto& table : facts.source->tables) {
         if (!history_writer::wanted(table.schema_name, table.name, facts.settings)) continue;
-        planned.push_back(history_writer::plan_history_table(table, facts.settings, versions));
+        planned.push_back(history_writer::plan_history_table(table, facts.settings, types));
     }
     return planned;
 }

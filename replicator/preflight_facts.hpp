@@ -118,6 +118,7 @@ struct TargetRelation {
 
 struct TargetFacts {
     int version{0};
+    history_writer::TargetTypes types{};
     std::string system_identifier;
     std::string database;
     std::string role;

@@ -204,6 +204,7 @@ std::string why_text(const source_catalog::Column& column) {
 
 void judge_types(const Table& table, const HistoryTable& planned, Problems& problems) {
     std::string detail;
+    std::string extensions;
     std::size_t count = 0;
     for (std::size_t i = 0; i < table.columns.size() && i < planned.kept.size(); ++i) {
         if (planned.kept[i] < 0) continue;
@@ -212,6 +213,11 @@ void judge_types(const Table& table, const HistoryTable& planned, Problems& prob
         if (!detail.empty()) detail += ' ';
         detail += "Type " + column.type_sql + " of column " + shown(column.name) + " is " +
                   why_text(column) + ".";
+        const bool of_extension = !column.extension.empty() && column.has_binary_send;
+        const auto sql = "CREATE EXTENSION " + pq::quote_identifier(column.extension) + ";";
+        if (of_extension && extensions.find(sql) == std::string::npos) {
+            extensions += (extensions.empty() ? "" : " ") + sql;
+        }
         ++count;
     }
     if (count == 0) return;
@@ -220,6 +226,10 @@ void judge_types(const Table& table, const HistoryTable& planned, Problems& prob
         .what = counted(count, "column") + " of table " + named(table) +
                 (count == 1 ? " is" : " are") + " kept as text",
         .detail = std::move(detail),
+        .hint = extensions.empty() ? ""
+                                   : "Types of extensions are kept as they are if the target has "
+                                     "the extension before its history table is made: " +
+                                         extensions,
     });
 }
 

@@ -118,8 +118,7 @@ StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
         } else if (auto question = builder_.question(table, change)) {
             waiting_ = row;
             using history_writer::KeyQuestion;
-            return Progress{
-                NeedsAnswer{std::make_shared<const KeyQuestion>(std::move(*question))}};
+            return Progress{NeedsAnswer{std::make_shared<const KeyQuestion>(std::move(*question))}};
         }
         failed = builder_.update(table, change, row.change_seq);
         break;

@@ -34,6 +34,11 @@ struct Column {
     char element_kind{'\0'};        ///< typtype of the element type, for arrays.
     bool deterministic_collation{true};
     std::string collation_sql;  ///< Its collation, qualified and quoted; empty where it has none.
+    /// Locale and rules of a collation that is not deterministic.
+    std::string collation_name;
+    std::string collation_locale;
+    std::string collation_rules;
+    std::string extension;  ///< The one that the type belongs to; empty for all others.
     bool generated{false};
     std::vector<std::string> enum_labels;         ///< In sort order, for an enum.
     std::optional<std::string> constant_default;  ///< attmissingval as text: the fast default.

@@ -178,7 +178,9 @@ std::vector<Published> tables_of(const pq::Result& result) {
 /// virtual ones never.
 /// A fast default is an array of one element, whose text would need that element type's delimiter
 /// to be read; text[] shares it with every built-in type but box.
-constexpr const char* columns_sql = R"(
+std::string columns_sql(int version) {
+    return fmt::format(
+        R"(
 SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, tn.nspname, t.typname,
        pg_catalog.format_type(a.atttypid, a.atttypmod), t.typtype,
        (WITH RECURSIVE base AS (
@@ -191,14 +193,13 @@ SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, tn.nspname, t.t
         FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype <> 'd'),
        t.typsend <> 0 AND (e.oid IS NULL OR e.typsend <> 0),
        e.oid IS NOT NULL, e.oid, e.typtype,
-       NOT EXISTS (SELECT FROM pg_catalog.pg_collation l
-                   WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
+       l.oid IS NULL,
        a.attgenerated <> '',
        ARRAY(SELECT n.enumlabel::text FROM pg_catalog.pg_enum n
              WHERE n.enumtypid = t.oid ORDER BY n.enumsortorder),
        CASE WHEN NOT a.atthasmissing THEN NULL
             WHEN t.typdelim = ',' THEN (a.attmissingval::text::text[])[1]
-            ELSE pg_catalog.btrim(a.attmissingval::text, '{}"')
+            ELSE pg_catalog.btrim(a.attmissingval::text, '{{}}"')
        END,
        (a.atthasdef OR a.attidentity <> '') AND NOT a.atthasmissing,
        coalesce((WITH RECURSIVE base AS (
@@ -209,17 +210,29 @@ SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, tn.nspname, t.t
         )
         SELECT base.id FROM base JOIN pg_catalog.pg_type b ON b.oid = base.id
         WHERE b.typtype <> 'd'), t.oid),
-       (SELECT pg_catalog.format('%I.%I', ln.nspname, l.collname) FROM pg_catalog.pg_collation l
-        JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace WHERE l.oid = a.attcollation)
+       (SELECT pg_catalog.format('%I.%I', cn.nspname, c.collname) FROM pg_catalog.pg_collation c
+        JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace WHERE c.oid = a.attcollation),
+       l.collname, {}, {},
+       (SELECT x.extname FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+        WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+          AND d.refclassid = 'pg_catalog.pg_extension'::regclass)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_type e
        ON e.oid = t.typelem AND t.typsubscript::oid = 'pg_catalog.array_subscript_handler'::regproc
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation AND NOT l.collisdeterministic
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
   AND (a.attgenerated = '' OR (a.attgenerated = 's' AND $2::boolean))
 ORDER BY a.attrelid, a.attnum
-)";
+)",
+        version >= 170000   ? "l.colllocale"
+        : version >= 150000 ? "l.colliculocale"
+                            : "l.collcollate::text",
+        version >= 160000 ? "l.collicurules" : "NULL::text"
+    );
+}
 
 Column column_of(const pq::Result& result, int row) {
     Column column;
@@ -243,6 +256,10 @@ Column column_of(const pq::Result& result, int row) {
     column.volatile_default = result.boolean(row, 18);
     column.base_type = oid_of(result, row, 19);
     if (!result.null(row, 20)) column.collation_sql = result.str(row, 20);
+    if (!result.null(row, 21)) column.collation_name = result.str(row, 21);
+    if (!result.null(row, 22)) column.collation_locale = result.str(row, 22);
+    if (!result.null(row, 23)) column.collation_rules = result.str(row, 23);
+    if (!result.null(row, 24)) column.extension = result.str(row, 24);
     return column;
 }
 
@@ -261,7 +278,8 @@ std::vector<Table> with_columns(pq::Connection& source, std::vector<Published> t
         by_id.emplace(id, &published);
     }
     const std::string generated = source.server_version() >= 180000 ? "t" : "f";
-    const pq::Result result = source.exec(columns_sql, {pq::array_text(ids), generated});
+    const pq::Result result =
+        source.exec(columns_sql(source.server_version()), {pq::array_text(ids), generated});
     for (int row = 0; row < result.rows(); ++row) {
         Published& published = *by_id.at(oid_of(result, row, 0));
         Column column = column_of(result, row);

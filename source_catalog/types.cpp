@@ -18,7 +18,11 @@ Column read_type(pq::Connection& source, pgoutput::TypeOid type, std::int32_t mo
         " t.typsend <> 0 AND (e.oid IS NULL OR e.typsend <> 0), e.oid IS NOT NULL,"
         " coalesce(e.oid, 0), coalesce(e.typtype, ' '),"
         " coalesce((SELECT base.id FROM base"
-        "  JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype <> 'd'), t.oid)"
+        "  JOIN pg_catalog.pg_type b ON b.oid = base.id WHERE b.typtype <> 'd'), t.oid),"
+        " (SELECT x.extname FROM pg_catalog.pg_depend d"
+        "  JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid"
+        "  WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'"
+        "  AND d.refclassid = 'pg_catalog.pg_extension'::regclass)"
         " FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
         " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
         " AND t.typsubscript::oid = 'pg_catalog.array_subscript_handler'::regproc"
@@ -47,6 +51,7 @@ Column read_type(pq::Connection& source, pgoutput::TypeOid type, std::int32_t mo
     column.element_type = static_cast<std::uint32_t>(row.int64(0, 7));
     column.element_kind = row.text(0, 8).front();
     column.base_type = static_cast<std::uint32_t>(row.int64(0, 9));
+    if (!row.null(0, 10)) column.extension = row.str(0, 10);
     return column;
 }
 

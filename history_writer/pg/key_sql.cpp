@@ -20,6 +20,8 @@ using Key = std::function<std::string(std::size_t)>;
 bool can_be_hashed(std::string_view type_sql) {
     constexpr std::array<std::string_view, 5> unhashed{
         "bit", "bit varying", "money", "tsvector", "tsquery"};
+    // Of an extension's type it is not known.
+    if (type_sql.find('.') != std::string_view::npos) return false;
     if (type_sql.ends_with("[]")) type_sql.remove_suffix(2);
     type_sql = type_sql.substr(0, type_sql.find('('));
     return std::ranges::find(unhashed, type_sql) == unhashed.end();
@@ -97,7 +99,9 @@ std::string key_matches(const HistoryTable& table, const std::string& prefix, co
     std::string condition;
     if (table.key_hashed) condition = key_hash(table, column) + " = " + key_hash(table, key);
     for (std::size_t i = 0; i < table.key.size(); ++i) {
-        condition += fmt::format("{}{} = {}", condition.empty() ? "" : " AND ", column(i), key(i));
+        const auto& equals = table.columns[table.key[i]].equals;
+        condition +=
+            fmt::format("{}{} {} {}", condition.empty() ? "" : " AND ", column(i), equals, key(i));
     }
     return condition;
 }

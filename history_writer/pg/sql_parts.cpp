@@ -22,6 +22,12 @@ std::string qualified_name(const HistoryTable& table) {
     return pq::quote_qualified(table.target_schema, table.target_table);
 }
 
+std::string collated_type(const HistoryTable& table, const HistoryColumn& column) {
+    if (!column.collation) return column.type_sql;
+    return column.type_sql + " COLLATE " +
+           pq::quote_qualified(table.target_schema, column.collation->name);
+}
+
 std::string column_list(const HistoryTable& table) {
     const Names n{table.names};
     return fmt::format(

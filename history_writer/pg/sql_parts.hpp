@@ -24,6 +24,8 @@ struct Names {
 
 /// "schema"."table" of the history table.
 [[nodiscard]] std::string qualified_name(const HistoryTable& table);
+/// The column's type, with its collation where that is one of ours.
+[[nodiscard]] std::string collated_type(const HistoryTable& table, const HistoryColumn& column);
 /// Columns as COPY and INSERT list them: the source's, then ours.
 [[nodiscard]] std::string column_list(const HistoryTable& table);
 /// "a", "b" with a prefix before each: source columns only.

@@ -48,7 +48,8 @@ std::string create_table_sql(const HistoryTable& table) {
     const Names n{table.names};
     std::string columns;
     for (const auto& column : table.columns) {
-        columns += fmt::format("{} {}, ", quote_identifier(column.name), column.type_sql);
+        columns +=
+            fmt::format("{} {}, ", quote_identifier(column.name), collated_type(table, column));
     }
     return fmt::format(
         "CREATE TABLE {} ({}{} timestamptz NOT NULL, {} timestamptz, {} boolean NOT NULL,"

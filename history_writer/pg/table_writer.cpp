@@ -374,8 +374,7 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
     CopyWriter writer{target_, buffer_, batch.form};
     begin_stage(writer, batch.form);
     std::uint64_t staged = 0;
-    bool base_may_miss =
-        table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
+    bool base_may_miss = table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
     for (const auto& fill : changes.fills) {
         if (changes.versions[fill.version].dropped) continue;
         const bool without_base = fill.close == no_index;

@@ -190,7 +190,7 @@ bool bring_columns_up(
                 "ALTER TABLE {} ADD COLUMN {} {}",
                 qualified_name(table),
                 pq::quote_identifier(column.name),
-                column.type_sql
+                collated_type(table, column)
             ));
             changed = true;
         } else if (found->second != column.type_sql) {
@@ -215,6 +215,21 @@ void check_row_key(pq::Connection& target, const std::string& pipeline, const Hi
         fmt::format("Its history is kept by ({}).", row.text(0, 1)),
         "Restore the key on the source, or move the history table aside and start its history "
         "anew."};
+}
+
+/// Collations that make different texts equal, for the key columns that have one.
+void create_collations(pq::Connection& target, const HistoryTable& table) {
+    for (const auto& column : table.columns) {
+        if (!column.collation) continue;
+        const auto& rules = column.collation->rules;
+        target.exec(fmt::format(
+            "CREATE COLLATION IF NOT EXISTS {} (provider = icu, locale = {}{}, deterministic = "
+            "false)",
+            pq::quote_qualified(table.target_schema, column.collation->name),
+            pq::quote_literal(column.collation->locale),
+            rules.empty() ? "" : ", rules = " + pq::quote_literal(rules)
+        ));
+    }
 }
 
 /// The columns as relation_shape holds them.
@@ -319,6 +334,7 @@ void ensure_history_table(
             target.exec("CREATE SCHEMA " + pq::quote_identifier(table.target_schema));
         }
         bool changed = false;
+        create_collations(target, table);
         const auto existing = existing_columns(target, name_of(table));
         if (existing.empty()) {
             target.exec(create_table_sql(table));

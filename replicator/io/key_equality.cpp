@@ -35,13 +35,13 @@ bool equal_on_source(
     }
     try {
         // It goes by the types' own equality, whatever schema that lives in.
-        const auto sql = fmt::format("SELECT pg_catalog.record_eq(ROW({}), ROW({}))", before, after);
+        const auto sql =
+            fmt::format("SELECT pg_catalog.record_eq(ROW({}), ROW({}))", before, after);
         return source.exec(sql, values).boolean(0, 0);
     } catch (const pq::Error& error) {
         if (error.disposition() != pq::Disposition::halt) throw;
         log.warn(
-            "keys_not_compared",
-            {{"table", qualified(table)}, {"error", std::string{error.what()}}}
+            "keys_not_compared", {{"table", qualified(table)}, {"error", std::string{error.what()}}}
         );
         return false;
     }

@@ -1,6 +1,7 @@
 #include "replicator/io/pipeline_tables.hpp"
 
 #include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/target_types.hpp"
 #include "replicator/io/key_equality.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
@@ -27,8 +28,26 @@ PipelineTables::PipelineTables(
       source_{source},
       target_{target},
       log_{log},
-      versions_{source.server_version(), target.server_version()},
+      types_{pg::read_target_types(target, source.server_version())},
       needs_text_{needs_text} {}
+
+void PipelineTables::log_text_columns(const HistoryTable& table) {
+    std::string columns;
+    for (const auto& column : table.columns) {
+        if (column.stored_as_text) columns += (columns.empty() ? "" : ", ") + column.name;
+    }
+    if (columns.empty() || !text_columns_logged_.insert(table.relation).second) return;
+    log_.info(
+        "columns_kept_as_text",
+        {{"table", table.source_schema + "." + table.source_table}, {"columns", columns}}
+    );
+}
+
+HistoryTable PipelineTables::plan(const Table& source) {
+    auto table = history_writer::plan_history_table(source, settings_, types_);
+    pg::keep_as_made(target_, table);
+    return table;
+}
 
 void PipelineTables::read_states() {
     states_ = pg::read_states(target_, settings_.pipeline);
@@ -67,11 +86,12 @@ void PipelineTables::open(Lsn position) {
         published.push_back(std::move(table));
     }
     for (const auto& table : published) {
-        auto plan = history_writer::plan_history_table(table, settings_, versions_);
-        if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, plan)) {
+        auto planned = plan(table);
+        if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, planned)) {
             form_ = WireForm::text;
         }
-        entries_[table.id] = entry_of(table, std::move(plan));
+        log_text_columns(planned);
+        entries_[table.id] = entry_of(table, std::move(planned));
     }
     if (!needs_text_.empty()) form_ = WireForm::text;
     check_names();
@@ -111,8 +131,7 @@ void PipelineTables::check_names() const {
             throw NeedsOperator{
                 "columns of table \"" + source + "\" cannot be left untracked",
                 "It has no key, so that every column tells its rows apart.",
-                "Remove tables.overrides." + source +
-                    ".track, or give the table a primary key."};
+                "Remove tables.overrides." + source + ".track, or give the table a primary key."};
         }
         const auto [at, added] =
             taken.try_emplace({entry.table->target_schema, entry.table->target_table}, source);
@@ -215,7 +234,7 @@ void PipelineTables::follow(
 }
 
 PipelineTables::Entry PipelineTables::make(const Table& source, const SourceTransaction& at) {
-    auto table = history_writer::plan_history_table(source, settings_, versions_);
+    auto table = plan(source);
     const auto* const state = state_of(source);
     if (state == nullptr || state->relation != source.id || state->ended) {
         return take_over(source, std::move(table), at);
@@ -330,8 +349,8 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
         ignored_.insert(relation.id);
         return {};
     }
-    const auto plan = history_writer::plan_history_table(source, settings_, versions_);
-    if (form_ == WireForm::binary && !history_writer::binary_safe(source, plan)) {
+    const auto planned = plan(source);
+    if (form_ == WireForm::binary && !history_writer::binary_safe(source, planned)) {
         // The form is the whole stream's: it starts again, with this table taken into account.
         needs_text_.insert(relation.id);
         throw pq::Error{
@@ -344,6 +363,7 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
     }
     const auto before = entries_.find(relation.id);
     const bool was_due = before != entries_.end() && due(before->second);
+    log_text_columns(planned);
     auto& entry = entries_[relation.id] = make(source, at);
     check_names();
     if (gone && entry.pending) {
@@ -363,123 +383,6 @@ bool PipelineTables::equal(const history_writer::KeyQuestion& question) {
 
 bool PipelineTables::due(const Entry& entry) {
     return entry.pending || entry.compare_as != CompareAs::nothing;
-}
-
-bool PipelineTables::rewritten(const Table& table, const TableState& state) {
-    if (state.source_file == 0 || state.source_file == table.file) {
-        other_file_seen_.erase(table.id);
-        return false;
-    }
-    const auto [seen, first] = other_file_seen_.try_emplace(table.id);
-    if (first) seen->second = source_catalog::read_server(source_).flush_lsn;
-    // By then, a TRUNCATE would have come and said that the file is to be learnt again.
-    const auto checkpoint = pg::read_checkpoint(target_, settings_.pipeline);
-    return checkpoint && checkpoint->position >= seen->second;
-}
-
-void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
-    for (const auto& table : published) {
-        const auto* const state = state_of(table);
-        if (state == nullptr || state->ended || state->relation != table.id || !state->copied)
-            continue;
-        const bool missed = state->membership != table.membership;
-        const bool written_anew = rewritten(table, *state);
-        if (!missed && !written_anew && state->source_file != 0) continue;
-        const auto plan = history_writer::plan_history_table(table, settings_, versions_);
-        if (missed) {
-            pg::open_gap(
-                target_,
-                settings_.pipeline,
-                plan,
-                "not_published",
-                "It was not published all the time, or with another filter or column list."
-            );
-        }
-        if ((missed || written_anew) && settings_.snapshot != config::Snapshot::never) {
-            const auto compare_as = missed ? CompareAs::reconcile : CompareAs::rewrite;
-            pg::mark_for_comparison(target_, settings_.pipeline, plan, compare_as);
-            log_.warn(
-                missed ? "table_published_differently" : "table_rewritten",
-                {{"table", qualified(table)}, {"action", "compare with the source"}}
-            );
-        }
-        pg::note_source(target_, settings_.pipeline, table);
-    }
-    read_states();
-    for (const auto& table : published) {
-        const auto found = entries_.find(table.id);
-        if (found == entries_.end()) {
-            copy_due_ = true;  // Published since.
-            continue;
-        }
-        auto& entry = found->second;
-        const auto* const state = state_of(table);
-        const bool was_due = due(entry);
-        const bool its_name = state != nullptr && state->relation == table.id && !state->ended;
-        if (was_due || !its_name || state->compare_as == CompareAs::nothing) continue;
-        const bool stale = entry.stale;
-        entry = entry_of(entry.source, *entry.table);
-        entry.stale = stale;
-        copy_due_ = true;
-    }
-}
-
-void PipelineTables::find_withdrawn(const std::vector<Table>& published) {
-    for (const auto& state : states_) {
-        if (state.ended) continue;
-        const auto name = state.source_schema + "." + state.source_table;
-        const auto is_it = [&](const Table& table) { return table.id == state.relation; };
-        if (std::ranges::any_of(published, is_it)) continue;
-        if (!history_writer::wanted(state.source_schema, state.source_table, settings_)) {
-            // Should the configuration want it again, it has missed something.
-            pg::note_unfollowed(target_, settings_.pipeline, state);
-            continue;
-        }
-        const auto now =
-            source_catalog::read_table(source_, state.relation, settings_.source.publications);
-        if (!now) {
-            if (!reported_dropped_.insert(state.relation).second) continue;
-            log_.warn("table_dropped", {{"table", name}});
-            continue;
-        }
-        // Renamed into something that the configuration does not want, or a partition.
-        if (qualified(*now) != name || now->through_ancestor) continue;
-        throw NeedsOperator{
-            "table \"" + name + "\" is not published any more",
-            "Its history would go on without its changes.",
-            "Add it to the publication again, and it is compared with the source; or put it into "
-            "tables.exclude."};
-    }
-}
-
-void PipelineTables::recheck() {
-    const auto publications =
-        source_catalog::read_publications(source_, settings_.source.publications);
-    for (const auto& name : settings_.source.publications) {
-        const auto found =
-            std::ranges::find(publications, name, &source_catalog::Publication::name);
-        if (found == publications.end()) {
-            throw NeedsOperator{
-                "publication \"" + name + "\" has been dropped",
-                "The source sends nothing of its tables any more.",
-                "Create it again; changes made without it may be missing."};
-        }
-        if (!found->inserts || !found->updates || !found->deletes || !found->truncates) {
-            throw NeedsOperator{
-                "publication \"" + name + "\" does not publish every operation any more",
-                "Changes that it leaves out would be missing in the history.",
-                "ALTER PUBLICATION \"" + name +
-                    "\" SET (publish = 'insert, update, delete, truncate');"};
-        }
-    }
-    std::vector<Table> published;
-    for (auto& table : source_catalog::read_tables(source_, settings_.source.publications)) {
-        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
-        published.push_back(std::move(table));
-    }
-    read_states();
-    compare_with_catalog(published);
-    find_withdrawn(published);
 }
 
 }  // namespace pgchronicle::replicator::io

@@ -89,6 +89,8 @@ private:
         const source_catalog::Table& source,
         const history_writer::SourceTransaction& at
     );
+    void log_text_columns(const HistoryTable& table);
+    [[nodiscard]] HistoryTable plan(const source_catalog::Table& source);
     source_catalog::Table describe(const pgoutput::Relation& relation, bool& gone);
     /// Whether the source wrote the table anew, and not by a TRUNCATE that the stream still brings.
     [[nodiscard]] bool rewritten(const source_catalog::Table& table, const TableState& state);
@@ -100,12 +102,13 @@ private:
     pq::Connection& source_;
     pq::Connection& target_;
     log::Logger& log_;
-    history_writer::ServerVersions versions_;
+    history_writer::TargetTypes types_;
     std::map<pgoutput::RelationId, Entry> entries_;
     std::vector<TableState> states_;
     /// Partitions that are described although their ancestor is published, and the like.
     std::set<pgoutput::RelationId> ignored_;
     std::set<pgoutput::RelationId> reported_dropped_;
+    std::set<pgoutput::RelationId> text_columns_logged_;
     /// Tables with another file than known: where the source was when that was seen.
     std::map<pgoutput::RelationId, Lsn> other_file_seen_;
     std::set<pgoutput::RelationId>& needs_text_;

@@ -27,6 +27,8 @@ constexpr auto acknowledge_spacing = 100ms;
 constexpr auto stop_patience = 8s;
 /// PostgreSQL 18 streams on in silence when a publication is gone, so it is looked for.
 constexpr auto recheck_interval = 10s;
+/// How often the log says what was written.
+constexpr auto progress_interval = 60s;
 /// How often a server that is silent is asked to say where it is, while we wait for a position.
 constexpr auto ask_interval = 250ms;
 
@@ -83,7 +85,7 @@ Session::Session(
     pipeline_.builder().keep_at_most(2 * options_.limits.bytes_max);
     const auto now = Clock::now();
     last_status_ = last_received_ = last_asked_ = last_checkpoint_ = last_poll_ = last_recheck_ =
-        now;
+        progress_logged_ = now;
     failpoint(Failpoint::after_connect);
 }
 
@@ -249,20 +251,43 @@ void Session::hand_over(bool continues) {
     start_job(
         [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
         [this, stored] {
-            if (parts_.log.enabled(log::Level::debug)) {
-                parts_.log.debug(
-                    "batch_written",
-                    {{"transactions", written_->transactions.size()},
-                     {"rows", written_->rows},
-                     {"position", to_string(written_->position)}}
-                );
-            }
+            note_written(*written_);
             if (!written_->continues) parts_.on_progress();
             pipeline_.builder().recycle(std::move(*written_));
             written_.reset();
             note_stored(*stored);
         }
     );
+}
+
+void Session::note_written(const ChangeBatch& batch) {
+    progress_.transactions += batch.transactions.size() - (batch.continues ? 1 : 0);
+    progress_.rows += batch.rows;
+    progress_.values_inherited += batch.values_inherited;
+    if (parts_.log.enabled(log::Level::debug)) {
+        parts_.log.debug(
+            "batch_written",
+            {{"transactions", batch.transactions.size()},
+             {"rows", batch.rows},
+             {"values_inherited", batch.values_inherited},
+             {"position", to_string(batch.position)}}
+        );
+    }
+    if (Clock::now() - progress_logged_ >= progress_interval) log_progress();
+}
+
+void Session::log_progress() {
+    if (progress_.rows > 0) {
+        parts_.log.info(
+            "progress",
+            {{"transactions", progress_.transactions},
+             {"rows", progress_.rows},
+             {"values_inherited", progress_.values_inherited},
+             {"position", to_string(stored_.committed)}}
+        );
+    }
+    progress_ = {};
+    progress_logged_ = Clock::now();
 }
 
 Lsn Session::acknowledgeable() const {
@@ -365,6 +390,7 @@ void Session::finish_if_done(TimePoint now) {
     const auto wanted = leaves_out ? stored_.committed : idle_position_;
     if (stored_.flushed < wanted && !open_in_target_) return;
     send_status(now, false);
+    log_progress();
     end_ = reached_until_      ? SessionEnd::until_reached
            : leaving_for_copy_ ? SessionEnd::copy_due
                                : SessionEnd::stopped;

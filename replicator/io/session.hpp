@@ -123,6 +123,8 @@ private:
     void send_status_if_due(TimePoint now);
     void send_status(TimePoint now, bool ask);
     void note_stored(const history_writer::Stored& stored);
+    void note_written(const ChangeBatch& batch);
+    void log_progress();
     void check_alive(TimePoint now);
     /// We are to stop, and the transaction in hand is too large to be finished before.
     [[nodiscard]] bool left_out() const;
@@ -161,6 +163,14 @@ private:
 
     // What is built and stored.
     std::shared_ptr<ChangeBatch> written_;  ///< The batch in the writer's hands.
+    /// What was written since the log last said so.
+    struct Progress {
+        std::uint64_t transactions{0};
+        std::uint64_t rows{0};
+        std::uint64_t values_inherited{0};
+    };
+    Progress progress_;
+    TimePoint progress_logged_;
     history_writer::Stored stored_;
     Lsn idle_position_;  ///< Everything of ours up to here has come.
     Lsn built_end_;      ///< End of the last transaction in the batch.

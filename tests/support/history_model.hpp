@@ -28,11 +28,11 @@ using DatumRow = std::vector<Datum>;
 struct TableSpec {
     std::string name{};
     std::vector<std::string> columns{};
-    std::vector<std::size_t> key{};       ///< Indexes of `columns`; empty: the whole row.
-    std::vector<std::size_t> excluded{};  ///< Columns that the history leaves out.
-    bool full{false};                     ///< REPLICA IDENTITY FULL.
-    bool numeric_key{false};              ///< 1 and 1.0 are the same key.
-    bool ignored{false};                  ///< The whole table is left out.
+    std::vector<std::size_t> key{};        ///< Indexes of `columns`; empty: the whole row.
+    std::vector<std::size_t> excluded{};   ///< Columns that the history leaves out.
+    bool full{false};                      ///< REPLICA IDENTITY FULL.
+    bool numeric_key{false};               ///< 1 and 1.0 are the same key.
+    bool ignored{false};                   ///< The whole table is left out.
     std::vector<std::size_t> untracked{};  ///< Columns whose change overwrites the open version.
     bool collapse{false};                  ///< The net effect of each transaction is kept.
 };

@@ -201,7 +201,8 @@ TEST_CASE("what makes a version is said for all tables and for one", "[config]")
                             "    a.b: {intra_transaction: keep, track: [c, d]}\n"
                             "    a.c: {track: []}\n"
                             "    a.d: {}\n"
-    ).tables;
+    )
+                            .tables;
     REQUIRE(tables.intra_transaction == IntraTransaction::collapse);
     REQUIRE(tables.overrides.at("a.b").intra_transaction == IntraTransaction::keep);
     REQUIRE(tables.overrides.at("a.b").track == std::vector<std::string>{"c", "d"});

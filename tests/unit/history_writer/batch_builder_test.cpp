@@ -453,7 +453,8 @@ TEST_CASE("whether keys are equal is asked where bytes cannot tell", "[history_w
     // Nothing is asked where the bytes are the same, or no old key was sent.
     Building b;
     const Row same = order("A", "new");
-    REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::key, old.tuple(), same.tuple()}));
+    REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::key, old.tuple(), same.tuple()})
+    );
     REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::none, {}, fresh.tuple()}));
     REQUIRE_FALSE(b.builder.question(orders, change));
 }

@@ -179,15 +179,15 @@ TEST_CASE("a key's type decides when two keys are equal", "[history_writer]") {
 
 TEST_CASE("what an older target cannot hold is kept as text", "[history_writer]") {
     const auto interval = column("took", 1186, "interval");
-    REQUIRE(target_type(interval, {170'002, 150'018}).as_text);
-    REQUIRE_FALSE(target_type(interval, {170'002, 180'001}).as_text);
-    REQUIRE_FALSE(target_type(interval, {150'018, 180'001}).as_text);
-    REQUIRE_FALSE(target_type(interval, {160'004, 150'018}).as_text);
+    REQUIRE(target_type(interval, {.versions = {170'002, 150'018}}).as_text);
+    REQUIRE_FALSE(target_type(interval, {.versions = {170'002, 180'001}}).as_text);
+    REQUIRE_FALSE(target_type(interval, {.versions = {150'018, 180'001}}).as_text);
+    REQUIRE_FALSE(target_type(interval, {.versions = {160'004, 150'018}}).as_text);
     auto domain = column("took", 16'500, "span");
     domain.type_kind = 'd';
     domain.base_type = 1186;
     domain.domain_base_sql = "interval";
-    REQUIRE(target_type(domain, {170'002, 150'018}).as_text);
+    REQUIRE(target_type(domain, {.versions = {170'002, 150'018}}).as_text);
 }
 
 TEST_CASE("columns that are not tracked are known, and the key always is", "[history_writer]") {

@@ -1,8 +1,8 @@
-#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
-#include "history_writer/pg/stage_sql.hpp"
 
 #include "history_writer/pg/key_sql.hpp"
+#include "history_writer/pg/sql_parts.hpp"
+#include "history_writer/pg/stage_sql.hpp"
 #include "tests/unit/history_writer/rows.hpp"
 
 #include <catch2/catch.hpp>
@@ -133,7 +133,10 @@ TEST_CASE("a close takes its keys as arrays and looks at the newest version", "[
 
 TEST_CASE("a row whose base must exist is not filled from nothing", "[history_writer]") {
     auto table = orders_table();
-    REQUIRE_THAT(fill_sql(table, "pg_temp.s"), Contains(" WHERE s.stage_nth < 0 OR b.\"lsn_from\" IS NOT NULL"));
+    REQUIRE_THAT(
+        fill_sql(table, "pg_temp.s"),
+        Contains(" WHERE s.stage_nth < 0 OR b.\"lsn_from\" IS NOT NULL")
+    );
     table.below_seam = true;
     REQUIRE_THAT(fill_sql(table, "pg_temp.s"), Contains(" LEFT JOIN LATERAL "));
     table.below_seam = false;
