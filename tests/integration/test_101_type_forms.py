@@ -7,13 +7,14 @@ import psycopg2
 import pytest
 
 from support.story import begin, each, finish
-from support.type_values import GROUPS, USER_TYPE_DDL, USER_TYPES, make_extensions, set_hostile
+from support.type_values import (GROUPS, POSTGIS_TYPES, USER_TYPE_DDL, USER_TYPES,
+                                 make_extensions, set_hostile)
 
 # Types that PostgreSQL cannot sort, so that they cannot be a key.
 WITHOUT_ORDER = {
     "json", "jsonpath", "xml", "xid", "cid", "aclitem", "pg_snapshot", "txid_snapshot", "point",
     "line", "lseg", "box", "box[]", "path", "polygon", "circle", "refcursor", "ext.lquery",
-    "ext.ltxtquery", "ext.query_int",
+    "ext.ltxtquery", "ext.query_int", "ext.box2d", "ext.box3d", "ext.raster",
 }
 
 # Kept as text, so that one of them makes the whole stream text.
@@ -163,6 +164,16 @@ def test_an_extensions_type_arrives_in_every_place(scene):
     if missing:
         pytest.skip(f"this server has no {', '.join(sorted(missing))}")
     _all_places(scene, types, False, "text")
+
+
+def test_a_type_of_postgis_arrives_in_every_place(scene):
+    if not scene.source.query("select from pg_available_extensions where name = 'postgis_raster'"):
+        pytest.skip("this server has no PostGIS")
+    set_hostile(scene.source, scene.target)
+    scene.source.execute("create schema ext; grant usage on schema ext to public; create extension "
+                         "postgis schema ext; create extension postgis_raster schema ext")
+    scene.configure(tables={"include": ["operations.*"]})
+    _all_places(scene, POSTGIS_TYPES, False, "text")
 
 
 @pytest.mark.xfail(strict=True,

@@ -197,6 +197,21 @@ EXTENSION_TYPES = {
     "intarray": {"query_int": ["'1 & (2 | !3)'"]},
     "lo": {"lo": ["4294967295"]},
 }
+# Large, and not everywhere.
+POSTGIS_TYPES = {
+    "ext.geometry": ["'SRID=4326;POINT ZM (1 2 3 4)'", "'POINT EMPTY'",
+                     "'CIRCULARSTRING(0 0,1 1,2 0)'",
+                     "'SRID=3857;POLYGON((0 0,1 0,1 1,0 0),(0.1 0.1,0.2 0.1,0.2 0.2,0.1 0.1))'",
+                     "'GEOMETRYCOLLECTION M (POINT M (1 2 3),LINESTRING M EMPTY)'"],
+    "ext.geometry(PointZ,4326)": ["'SRID=4326;POINT Z (0.1 0.2 1e-300)'"],
+    "ext.geography": ["'SRID=4326;POINT(-71.060316 48.432044)'"],
+    "ext.raster": ["ext.ST_MakeEmptyRaster(10, 10, 0.5, -0.5, 1, -1, 0, 0, 4326)",
+                   "'0100000100000000000000F03F000000000000F0BF000000000000E03F000000000000E0BF"
+                   "00000000000000000000000000000000E6100000020002004A003C1CC6CDCCCC3DCDCCCC3D"
+                   "CDCCCC3DCDCCCC3D'"],  # One band of 0.1, with a value for no data.
+    "ext.box2d": ["'BOX(0 0.1,1 1)'"],
+    "ext.box3d": ["'BOX3D(0 0 0,1 1 0.1)'"],
+}
 # No values: gtrgm (pg_trgm), gbtreekey* (btree_gist), ghstore, ltree_gist and intbig_gkey are keys
 # inside an index, whose input functions refuse; earth (earthdistance) is a domain over cube.
 
