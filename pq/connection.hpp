@@ -20,9 +20,9 @@ namespace pgchronicle::pq {
 class Interrupter;
 
 /// How to connect. Every connection pins client_encoding (UTF8), DateStyle (ISO), IntervalStyle
-/// (postgres), TimeZone (UTC), extra_float_digits (3), bytea_output (hex), lc_monetary-free
-/// settings only, and an empty search_path, through the start-up packet, so that values leave as
-/// they are, whatever the database's defaults.
+/// (postgres), TimeZone (UTC), extra_float_digits (3), bytea_output (hex), lc_monetary (C),
+/// array_nulls (on), quote_all_identifiers (off) and an empty search_path, through the start-up
+/// packet, so that values leave as they are, whatever the database's defaults.
 struct ConnectOptions {
     std::string dsn;               ///< libpq keywords or URI, without the password if possible.
     std::string password;          ///< Empty: libpq's own ways (PGPASSFILE, service, ...).

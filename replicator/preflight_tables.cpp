@@ -213,12 +213,12 @@ void judge_types(const Table& table, const HistoryTable& planned, Problems& prob
         if (!detail.empty()) detail += ' ';
         detail += "Type " + column.type_sql + " of column " + shown(column.name) + " is " +
                   why_text(column) + ".";
-        const bool of_extension = !column.extension.empty() && column.has_binary_send;
+        ++count;
+        if (column.extension.empty() || !column.has_binary_send) continue;
         const auto sql = "CREATE EXTENSION " + pq::quote_identifier(column.extension) + ";";
-        if (of_extension && extensions.find(sql) == std::string::npos) {
+        if (extensions.find(sql) == std::string::npos) {
             extensions += (extensions.empty() ? "" : " ") + sql;
         }
-        ++count;
     }
     if (count == 0) return;
     problems.push_back({

@@ -6,147 +6,7 @@ that pins its sessions gets them right. Values are compared as the text of pinne
 
 import pytest
 
-HOSTILE = ["datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'",
-           "timezone = 'Asia/Kolkata'", "extra_float_digits = -15", "bytea_output = 'escape'",
-           "xmloption = 'document'"]
-
-# type -> SQL expressions. Each table takes one type; NULL is added to all.
-NUMBERS = {
-    "smallint": ["-32768", "32767", "0", "-1"],
-    "integer": ["-2147483648", "2147483647", "0"],
-    "bigint": ["-9223372036854775808", "9223372036854775807", "0"],
-    "numeric": ["'NaN'", "'Infinity'", "'-Infinity'", "0", "0.00", "0.000", "-1.50",
-                "('9' || repeat('1', 131071))::numeric", "1e-16383",
-                "12345678901234567890.12345678901234567890", "1e1000"],
-    "numeric(10,2)": ["1.5", "-99999999.99", "'NaN'"],
-    "numeric(3,-2)": ["12345", "-100"],
-    "numeric(3,5)": ["0.00123", "-0.00999"],
-    "real": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "1e-45", "3.4028235e38", "0.1",
-             "16777217"],
-    "double precision": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "4.9e-324",
-                         "1.7976931348623157e308", "0.1::float8 + 0.2::float8", "1e23"],
-    "money": ["'-92233720368547758.08'", "'1234.11'", "0"],
-    "boolean": ["true", "false"],
-    "oid": ["0", "4294967295"],
-    "xid": ["'0'", "'4294967295'"],
-    "xid8": ["'18446744073709551615'"],
-    "cid": ["'4294967295'"],
-    "tid": ["'(4294967295,65535)'", "'(0,1)'"],
-    "pg_lsn": ["'0/0'", "'FFFFFFFF/FFFFFFFF'"],
-    "pg_snapshot": ["'10:20:10,14,15'"],
-    "txid_snapshot": ["'10:20:10,14,15'"],
-}
-
-TEXTS = {
-    "text": ["''", "'   '", "'it''s'", "E'back\\\\slash \\\\N \\\\.'", "E'line\\r\\n\\ttab'",
-             "'\\N'", "'NULL'", "U&'\\+10FFFF'", "U&'e\\0301'", "U&'\\202Eabc'",
-             "repeat('lang ', 20000)", "E'\\x7f\\x02'", "'\"quoted\", {braces} (parens)'"],
-    "varchar(40)": ["'a  '", "''", "repeat('ä', 40)"],
-    "char(10)": ["'ab'", "''", "'0123456789'"],
-    "char": ["'x'", "''"],
-    '"char"': ["'x'", "''"],
-    "name": ["'n'", "repeat('n', 63)", "''"],
-    "bytea": ["''", "'\\x00ff5c27'", "decode(string_agg(lpad(to_hex(g), 2, '0'), ''), 'hex') "
-              "from generate_series(0, 255) g", "decode(repeat('00ff', 50000), 'hex')"],
-    "uuid": ["'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"],
-    "bit(3)": ["B'101'", "B'000'"],
-    "bit": ["B'1'"],
-    "varbit": ["B''", "B'10101'", "repeat('10', 500)::varbit"],
-    "json": ["'{\"a\":1,  \"a\":2}'", "'[ 1 ]'", "'null'", "'\"\\ud83d\\ude00\"'",
-             "('{\"n\": ' || repeat('1', 1000) || '}')::json"],
-    "jsonb": ["'{\"b\": 1, \"a\": [null, true, \"x\"]}'", "'1.000'", "'\"\"'", "'{}'"],
-    "jsonpath": ["'$.a[*] ? (@ > 1)'", "'strict $'"],
-    "xml": ["'<a b=\"c\">d</a>'", "xmlparse(content '<a/>text<b/>')"],
-    "tsvector": ["'a:1A b:2,16383 ''it''''s'':3B'", "''"],
-    "tsquery": ["'a & !b | (c <-> d)'", "'''it''''s'':*A'"],
-}
-
-TIMES = {
-    "date": ["'infinity'", "'-infinity'", "'4714-11-24 BC'", "'0044-03-15 BC'", "'1582-10-15'",
-             "'5874897-12-31'", "'12345-06-07'", "'2024-02-29'", "'epoch'"],
-    "timestamp": ["'infinity'", "'-infinity'", "'4714-11-24 00:00:00 BC'",
-                  "'294276-12-31 23:59:59.999999'", "'2024-02-29 12:34:56.000001'", "'epoch'"],
-    "timestamptz": ["'infinity'", "'-infinity'", "'4714-11-24 00:00:00+00 BC'",
-                    "'294276-12-31 23:59:59.999999+00'", "'2026-03-29 02:30:00+01'",
-                    "'0001-01-01 00:00:00+00'", "'54321-01-01 00:00:00+00'"],
-    "timestamp(0)": ["'2024-02-29 12:34:56'"],
-    "timestamptz(3)": ["'2024-02-29 12:34:56.789+05:30'"],
-    "time": ["'00:00'", "'24:00:00'", "'23:59:59.999999'"],
-    "time(2)": ["'12:34:56.78'"],
-    "timetz": ["'24:00:00+15:59'", "'00:00:00-15:59:59'", "'12:34:56.789+05:30'"],
-    "interval": ["'178000000 years'", "'-1 mon +2 days -3:04:05.678901'", "'0'",
-                 "'-178000000 years'", "'1 year 2 mons -3 days'"],
-    "interval day to second(3)": ["'1 02:03:04.567'"],
-    "interval year to month": ["'1 year 2 months'"],
-}
-
-OTHERS = {
-    "integer[]": ["'{}'", "'{1,NULL,3}'", "'{{1,2},{3,4}}'", "'[0:2]={1,2,3}'",
-                  "'[-5:-4]={1,2}'", "'{{{{{{1}}}}}}'"],
-    "text[]": ["'{\"\",\"NULL\",NULL,\"a,b\",\"{x}\",\"q\\\"q\",\"b\\\\\\\\s\"}'", "'{}'"],
-    "numeric[]": ["'{1.00,NaN,-Infinity}'"],
-    "timestamptz[]": ["array['infinity', '0044-03-15 12:00:00+00 BC']::timestamptz[]"],
-    "bytea[]": ["array['\\x00'::bytea, '\\x5c'::bytea]"],
-    "box[]": ["'{(1,1),(0,0);(3,3),(2,2)}'"],
-    "float8[]": ["array[0.1::float8 + 0.2::float8, 'NaN', '-0']"],
-    "point": ["'(1.5,-2)'", "'(NaN,Infinity)'", "'(0.1,0.2)'"],
-    "line": ["'{1,-1,0.5}'"],
-    "lseg": ["'[(0,0),(1,1)]'"],
-    "box": ["'(1,1),(0,0)'", "'(0,0),(1,1)'"],
-    "path": ["'[(0,0),(1,1),(2,0)]'", "'((0,0),(1,1),(2,0))'"],
-    "polygon": ["'((0,0),(1,1),(2,0))'"],
-    "circle": ["'<(0.1,0.2),3>'"],
-    "inet": ["'192.168.1.5/24'", "'0.0.0.0/0'", "'::ffff:1.2.3.4'", "'2001:db8::1/64'"],
-    "cidr": ["'10.0.0.0/8'", "'::/0'"],
-    "macaddr": ["'08:00:2b:01:02:03'"],
-    "macaddr8": ["'08:00:2b:01:02:03:04:05'"],
-    "int4range": ["'empty'", "'(,)'", "'[1,5]'", "'(,3)'"],
-    "int8range": ["'[-9223372036854775808,9223372036854775807)'"],
-    "numrange": ["'[1.00,2.0)'", "'(,NaN]'"],
-    "tsrange": ["'[-infinity,infinity]'", "'[2024-02-29 00:00,)'"],
-    "tstzrange": ["'[2024-02-29 00:00+05:30,infinity)'"],
-    "daterange": ["'[2024-02-29,2024-03-01]'", "'(,infinity)'"],
-    "int4multirange": ["'{}'", "'{[1,3),[5,7)}'"],
-    "nummultirange": ["'{[1.0,2.00]}'"],
-    "tstzmultirange": ["'{[2024-01-01 00:00+00,2024-02-01 00:00+00)}'"],
-    "int4range[]": ["'{\"[1,2)\",empty}'"],
-    "regclass": ["'pg_catalog.pg_class'", "'operations.named'"],
-    "regtype": ["'integer'", "'timestamp with time zone'"],
-    "regproc": ["'pg_catalog.now'"],
-    "regprocedure": ["'pg_catalog.abs(integer)'"],
-    "regrole": ["'cdc_user'"],
-    "regnamespace": ["'operations'"],
-    "aclitem": ["'=r/postgres'"],
-}
-
-USER_TYPES = {
-    "operations.mood": ["'sad'", "'it''s \"ok\"'", "repeat('l', 63)::operations.mood"],
-    "operations.mood[]": ["array['sad', 'it''s \"ok\"']::operations.mood[]"],
-    'operations."Odd ]: ""type"': ["'a b'"],
-    "operations.positive": ["1", "2147483647"],
-    "operations.short_text": ["'abc'", "''"],
-    "operations.int_list": ["'{1,2}'", "'{}'"],
-    "operations.pair": ["'(1,\"x,y\")'", "'(,)'", "'(2,\"\"\"q\"\"\")'"],
-    "operations.nested": ["'(\"(1,x)\",\"{1,2}\")'"],
-    "operations.pair[]": ["array[row(1, 'x')::operations.pair, null]"],
-    "operations.float_range": ["'[0.1,0.3)'", "'empty'"],
-}
-USER_TYPE_DDL = """
-create type operations.mood as enum ('sad', 'it''s "ok"', '{label}');
-create type operations."Odd ]: ""type" as enum ('a b');
-create domain operations.positive as integer check (value > 0);
-create domain operations.short_text as varchar(5);
-create domain operations.int_list as integer[];
-create type operations.pair as (a integer, b text);
-create type operations.nested as (p operations.pair, n integer[]);
-create type operations.float_range as range (subtype = float8);
-""".replace("{label}", "l" * 63)
-
-EXTENSION_TYPES = {
-    "citext": ["'MiXed'", "''"],
-    "hstore": ["'a=>1, b=>NULL, \"q\\\"\"=>\"x\"'", "''"],
-    "ltree": ["'a.b.c'", "''"],
-}
+from support.type_values import GROUPS, USER_TYPE_DDL, USER_TYPES, make_extensions, set_hostile
 
 KEYS = {
     "numeric": ["1.10", "-5", "'NaN'", "12345678901234567890.5"],
@@ -172,12 +32,6 @@ KEYS = {
     "pg_lsn": ["'0/0'", "'1/2'"],
     "time": ["'24:00:00'", "'00:00'"],
 }
-
-
-def _hostile(scene):
-    for database in (scene.source, scene.target):
-        for setting in HOSTILE:
-            database.execute(f'alter database "{database.name}" set {setting}')
 
 
 def _run(scene, tables, changes, spec_options=None):
@@ -231,12 +85,9 @@ def _value_changes(tables):
         yield f"delete from {name} where id % 2 = 0"
 
 
-GROUPS = {"numbers": NUMBERS, "texts": TEXTS, "times": TIMES, "others": OTHERS}
-
-
 @pytest.mark.parametrize("group", GROUPS)
 def test_values_of_built_in_types_arrive_as_they_left(scene, group):
-    _hostile(scene)
+    set_hostile(scene.source, scene.target)
     scene.source.execute("create table operations.named (id integer primary key)")
     tables = _value_tables(scene, GROUPS[group])
     scene.publish()
@@ -244,7 +95,7 @@ def test_values_of_built_in_types_arrive_as_they_left(scene, group):
 
 
 def test_values_of_user_defined_types_arrive_as_they_left(scene):
-    _hostile(scene)
+    set_hostile(scene.source, scene.target)
     scene.source.execute(USER_TYPE_DDL)
     tables = _value_tables(scene, USER_TYPES)
     scene.publish()
@@ -252,23 +103,17 @@ def test_values_of_user_defined_types_arrive_as_they_left(scene):
 
 
 def test_values_of_extension_types_arrive_as_they_left(scene):
-    have = {name for name, in scene.source.query("select name from pg_available_extensions")}
-    missing = EXTENSION_TYPES.keys() - have
+    set_hostile(scene.source, scene.target)
+    types, missing = make_extensions(scene.source)
     if missing:
         pytest.skip(f"this server has no {', '.join(sorted(missing))}")
-    _hostile(scene)
-    # In a schema of their own, not in the search path's.
-    scene.source.execute("create schema ext; grant usage on schema ext to public")
-    for name in EXTENSION_TYPES:
-        scene.source.execute(f"create extension {name} schema ext")
-    types = {f"ext.{name}": values for name, values in EXTENSION_TYPES.items()}
     tables = _value_tables(scene, types)
     scene.publish()
     _run(scene, tables, _value_changes(tables))
 
 
 def test_every_type_with_an_order_can_be_a_key(scene):
-    _hostile(scene)
+    set_hostile(scene.source, scene.target)
     scene.source.execute(USER_TYPE_DDL)
     tables = {}
     for number, (type_sql, values) in enumerate(KEYS.items()):

@@ -160,6 +160,7 @@ class Cluster:
         self.log_path = base / f"{name}.log"
         self.port = free_port()
         self.settings = {**DEFAULT_SETTINGS, **settings}
+        self.environment = {}  # The server's; it counts from the next start.
         self._process = None
         self._stopped = []
 
@@ -200,7 +201,8 @@ class Cluster:
         self._write_settings()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                _as_server_user([str(pg_bin() / "postgres"), "-D", str(self.data)]),
+                _as_server_user(["env", *(f"{k}={v}" for k, v in self.environment.items()),
+                                 str(pg_bin() / "postgres"), "-D", str(self.data)]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 start_new_session=True)  # Ctrl-C is for the tests, which then stop it in order.
         try:

@@ -18,9 +18,16 @@ class Database:
     def __init__(self, cluster, name, owner=None):
         self.cluster = cluster
         self.name = name
-        owner_clause = f' owner "{owner}"' if owner else ""
-        cluster.execute(f'create database "{name}"{owner_clause}')
+        self._owner_clause = f' owner "{owner}"' if owner else ""
+        cluster.execute(f'create database "{name}"{self._owner_clause}')
         self._connection = None
+
+    def make_again(self, options):
+        """The same, empty, with other options of CREATE DATABASE."""
+        if self._connection is not None:
+            self._connection.close()
+        self.cluster.execute(f'drop database "{self.name}"')
+        self.cluster.execute(f'create database "{self.name}"{self._owner_clause} {options}')
 
     def connect(self, autocommit=True, **options):
         return self.cluster.connect(self.name, autocommit, **options)

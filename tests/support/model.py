@@ -25,6 +25,7 @@ class TableSpec:
     rename: dict = field(default_factory=dict)
     key_text: dict = field(default_factory=dict)  # column -> function giving equal keys equal text
     fast_defaults: dict = field(default_factory=dict)  # column added later -> its constant default
+    row_filter: tuple = ()  # the publication's: as SQL, and as a function of a row's texts
     published_from: int = 0  # the table joined the publication here
     target_schema: str = "analytics"
     history_table: str = ""
@@ -51,9 +52,18 @@ class TableSpec:
     def kept(self, values):
         return tuple(values.get(column) for column in self.columns)
 
+    def passes(self, values):
+        return not self.row_filter or self.row_filter[1](values)
+
 
 def _same(value):
     return value
+
+
+def _after(before, change):
+    """The row that an UPDATE made of the one before."""
+    return {name: before.get(name) if value is UNCHANGED else value
+            for name, value in change.new.items()}
 
 
 @dataclass
@@ -85,18 +95,25 @@ class _Source:
 
     def add(self, values):
         self.rows.setdefault(self.spec.key_of(values), []).append(values)
-        self.count += 1
-        self.sum += row_hash(self.spec.kept(values))
+        self._count(values, 1)
 
-    def remove(self, key):
+    def _count(self, values, sign):
+        if self.spec.passes(values):
+            self.count += sign
+            self.sum += sign * row_hash(self.spec.kept(values))
+
+    def peek(self, key):
         found = self.rows.get(key)
         if not found:
             raise KeyError(f"{self.spec.id}: no row with key {key}")
-        values = found.pop()
-        if not found:
+        return found[-1]
+
+    def remove(self, key):
+        values = self.peek(key)
+        self.rows[key].pop()
+        if not self.rows[key]:
             del self.rows[key]
-        self.count -= 1
-        self.sum -= row_hash(self.spec.kept(values))
+        self._count(values, -1)
         return values
 
     def clear(self):
@@ -176,7 +193,8 @@ class Model:
         sequence = 0
         touched = False
         for change in transaction.changes:
-            published = [t for t in change.tables if self.published(t, end)]
+            action = self._sent_as(change)
+            published = [t for t in change.tables if self.published(t, end) and action]
             if published:
                 sequence += 1
             for table in change.tables:
@@ -186,10 +204,25 @@ class Model:
                 touched = True
                 recorded = (end > max(self.slot_start, spec.published_from)
                             and table in published)
-                self._change(spec, change, end, sequence, recorded)
+                self._change(spec, change, action if recorded else None, end, sequence)
         self.commits.append((end, transaction.commit_time))
         if touched:
             self.digests.append((end, {t: s.digest for t, s in self.source.items()}))
+
+    def _sent_as(self, change):
+        """The operation that the publication's row filter makes of a change; None: it is not sent.
+        What the filter reads is part of the identity, so it is the same where no old tuple is."""
+        spec = self.specs.get(change.table)
+        if spec is None or not spec.row_filter or change.action == "TRUNCATE":
+            return change.action
+        if change.action == "INSERT":
+            return "INSERT" if spec.passes(change.new) else None
+        old_key = spec.key_of(change.old if change.old is not None else change.new)
+        before = self.source[spec.id].peek(old_key)
+        if change.action == "DELETE":
+            return "DELETE" if spec.passes(before) else None
+        return {(True, True): "UPDATE", (True, False): "DELETE", (False, True): "INSERT",
+                (False, False): None}[spec.passes(before), spec.passes(_after(before, change))]
 
     def _start_tables(self, end):
         """Before the first change of the stream: remember which rows it has not shown."""
@@ -197,7 +230,8 @@ class Model:
             spec = self.specs[table]
             if not history.started and end > max(self.slot_start, spec.published_from):
                 history.started = True
-                history.unseen = {key: list(rows) for key, rows in self.source[table].rows.items()}
+                history.unseen = {key: [row for row in rows if spec.passes(row)]
+                                  for key, rows in self.source[table].rows.items()}
 
     def _merge_copies(self, end):
         for table, history in self.history.items():
@@ -224,32 +258,35 @@ class Model:
                 place = (table, version.lsn_from)
                 self.rows_per_commit[place] = self.rows_per_commit.get(place, 0) + 1
 
-    def _change(self, spec, change, end, sequence, recorded):
+    def _change(self, spec, change, action, end, sequence):
+        """`action` is what is recorded; None for a change that is none of our history's."""
         source = self.source[spec.id]
         history = self.history[spec.id]
-        if recorded:
+        if action:
             self._column_defaults(spec, change, source, history)
         if change.action == "TRUNCATE":
             source.clear()
-            if recorded:
+            if action:
                 self._truncate(history, end, sequence)
             return
         if change.action == "INSERT":
             source.add(change.new)
-            if recorded:
+            if action:
                 history.open_version(Version(spec.key_of(change.new), "INSERT", change.new, end,
                                              sequence))
             return
         old_key = spec.key_of(change.old if change.old is not None else change.new)
         before = source.remove(old_key)
-        if change.action == "DELETE":
-            if recorded:
-                self._delete(spec, history, change, old_key, end, sequence)
-            return
-        after = {name: before.get(name) if value is UNCHANGED else value
-                 for name, value in change.new.items()}
-        source.add(after)
-        if recorded:
+        if change.action == "UPDATE":
+            after = _after(before, change)
+            source.add(after)
+        if action == "DELETE":
+            self._delete(spec, history, change, old_key, end, sequence)
+        elif action == "INSERT":  # It entered the row filter.
+            unsent = {name for name, value in change.new.items() if value is UNCHANGED}
+            history.open_version(Version(spec.key_of(after), "INSERT", after, end, sequence,
+                                         None, set() if spec.full else unsent))
+        elif action == "UPDATE":
             self._update(spec, history, change, (old_key, before, after), end, sequence)
 
     @staticmethod

@@ -24,6 +24,7 @@ class Oracle:
     """
 
     def __init__(self, database, tables=(), slot=None):
+        self.root_of = {}  # (schema, partition) -> (schema, the table that it is published as)
         self.database = database
         self.slot = slot or f"oracle_{database.name}"
         self.transactions = []
@@ -45,8 +46,18 @@ class Oracle:
             with connection.cursor() as cursor:
                 cursor.execute("select lsn::text, data from pg_logical_slot_get_changes"
                                f"(%s, null, null, {options})", (self.slot,))
+                before = len(self.transactions)
                 parse_rows(cursor, self.transactions)
+        for transaction in self.transactions[before:]:
+            for change in transaction.changes:
+                change.tables = self._published_as(change)
         return self.transactions
+
+    def _published_as(self, change):
+        """A TRUNCATE names root and partitions, and is sent of the root alone."""
+        if change.action == "TRUNCATE":
+            return [table for table in change.tables if table not in self.root_of]
+        return [self.root_of.get(table, table) for table in change.tables]
 
     def model(self, specs, **options):
         """The expected history of everything decoded so far."""

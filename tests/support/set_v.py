@@ -204,7 +204,8 @@ class SetV:
 
     def _current(self, source, target, spec):
         history = qualified(spec.target_schema, spec.history_table)
-        want = Counter(fetch_text(source, qualified(spec.schema, spec.name), spec.columns))
+        want = Counter(fetch_text(source, qualified(spec.schema, spec.name), spec.columns,
+                                  spec.row_filter[0] if spec.row_filter else "true"))
         have = Counter(fetch_text(target, history, spec.target_columns, "is_current"))
         self._report(f"V1 {spec.name}",
                      [f"only in the source: {row} x{n}" for row, n in (want - have).items()]

@@ -170,11 +170,40 @@ TEST_CASE("a key's type decides when two keys are equal", "[history_writer]") {
     REQUIRE(equality(1042) == KeyEquality::blank_padded);
     REQUIRE(equality(1186) == KeyEquality::asked);
     REQUIRE(equality(1231) == KeyEquality::asked);
-    REQUIRE(equality(16'500) == KeyEquality::asked);
-    auto source = orders();
-    source.columns[0].deterministic_collation = false;
-    REQUIRE(plan_history_table(source, settings()).asks_equality);
+    // Kept as text, which knows no other equality.
+    REQUIRE(equality(16'500) == KeyEquality::bytes);
     REQUIRE_FALSE(plan_history_table(orders(), settings()).asks_equality);
+}
+
+TEST_CASE("a type of an extension is kept as such where the target has it", "[history_writer]") {
+    auto source = orders();
+    source.columns[0] = column("id", 16'500, "public.citext");
+    source.columns[0].type_name = "citext";
+    source.columns[0].extension = "citext";
+    const auto without = plan_history_table(source, settings());
+    REQUIRE(without.columns[0].type_sql == "text");
+    REQUIRE(without.columns[0].stored_as_text);
+    TargetTypes types;
+    types.extension_types[{"citext", "citext"}] = {"ext.citext", "OPERATOR(ext.=)"};
+    const auto with = plan_history_table(source, settings(), types);
+    REQUIRE(with.columns[0].type_sql == "ext.citext");
+    REQUIRE(with.columns[0].equals == "OPERATOR(ext.=)");
+    REQUIRE(with.asks_equality);
+    REQUIRE_FALSE(binary_safe(source, with));
+}
+
+TEST_CASE("a key's collation that makes texts equal is made on the target", "[history_writer]") {
+    auto source = orders();
+    source.columns[0] = column("id", text_oid, "text");
+    source.columns[0].deterministic_collation = false;
+    source.columns[0].collation_name = "any_case";
+    source.columns[0].collation_locale = "und-u-ks-level2";
+    const auto without = plan_history_table(source, settings());
+    REQUIRE_FALSE(without.columns[0].collation);
+    REQUIRE_FALSE(without.asks_equality);
+    const auto with = plan_history_table(source, settings(), {.icu = true});
+    REQUIRE(with.columns[0].collation->locale == "und-u-ks-level2");
+    REQUIRE(with.asks_equality);
 }
 
 TEST_CASE("what an older target cannot hold is kept as text", "[history_writer]") {

@@ -40,6 +40,8 @@ TEST_CASE("pinned settings come after those of the DSN, so that they win", "[pq]
     );
     CHECK(text.find(" -c extra_float_digits=3") != std::string::npos);
     CHECK(text.find(" -c bytea_output=hex") != std::string::npos);
+    CHECK(text.find(" -c lc_monetary=C -c array_nulls=on") != std::string::npos);
+    CHECK(text.find(R"( -c default_transaction_isolation=read\ committed)") != std::string::npos);
     CHECK(text.ends_with(" -c synchronous_commit=off"));
 }
 
