@@ -15,6 +15,9 @@ namespace pgchronicle::replicator {
 /// Publications as pgoutput's option lists them: identifiers with quotes, divided by commas.
 [[nodiscard]] std::string publication_names(std::span<const std::string> publications);
 
+/// Servers from here on send prepared transactions, as PQserverVersion counts.
+inline constexpr int two_phase_version = 150000;
+
 struct StreamOptions {
     std::vector<std::string> publications;
     history_writer::WireForm form{history_writer::WireForm::binary};
