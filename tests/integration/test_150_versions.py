@@ -75,6 +75,33 @@ def test_generated_columns_published_later_are_filled_in(scene, running):
     _stop(service)
 
 
+def test_a_generated_column_added_later_is_filled_in(scene):
+    needs(scene.source, 18, "generated columns in a publication")
+    scene.source.execute(KEYED + "; insert into operations.t values (1, 'a'), (2, 'b')")
+    scene.publish("all tables with (publish_generated_columns = stored)")
+    service = scene.start_streaming()
+    each(scene, "alter table operations.t add upper text generated always as (upper(v)) stored",
+         "update operations.t set v = 'c' where id = 1")
+    scene.catch_up(service)
+    wait_until(lambda: scene.target.query("select id, v, upper from analytics.t_current "
+                                          "order by id") == [(1, "c", "C"), (2, "b", "B")],
+               30, "the generated values")
+    _stop(service)
+
+
+def test_a_generated_column_in_a_column_list_is_kept(scene):
+    needs(scene.source, 18, "generated columns in a publication")
+    scene.source.execute(GENERATED + "; insert into operations.t values (1, 1)")
+    scene.publish("table operations.t (id, twice)")
+    service = scene.start_streaming()
+    each(scene, "update operations.t set v = 2", "insert into operations.t values (2, 2)")
+    scene.catch_up(service)
+    _stop(service)
+    assert "v" not in _columns(scene, "t")
+    assert scene.history("t", columns="id, twice", order="id, lsn_from") == [
+        (1, 2), (1, 4), (2, 4)]
+
+
 # -- keys -------------------------------------------------------------------------------------
 
 def test_a_key_without_overlaps_is_a_key(scene):
