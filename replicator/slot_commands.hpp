@@ -30,8 +30,14 @@ struct StreamOptions {
 [[nodiscard]] std::string
 start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOptions& options);
 
+struct SlotOptions {
+    int server_version{0};
+    bool in_recovery{false};  ///< A slot on a standby cannot fail over itself.
+    bool two_phase{false};
+};
+
 /// CREATE_REPLICATION_SLOT for good, without a snapshot. `failover` where the server has it (17).
-[[nodiscard]] std::string create_slot(const std::string& slot, int server_version, bool two_phase);
+[[nodiscard]] std::string create_slot(const std::string& slot, const SlotOptions& options);
 
 /// CREATE_REPLICATION_SLOT of a temporary slot that exports the snapshot of its starting point.
 [[nodiscard]] std::string create_snapshot_slot(const std::string& slot, int server_version);

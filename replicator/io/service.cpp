@@ -248,7 +248,10 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
         waiting.source = source_options();
         (void)initial_copy::exec_in_time(
             connection,
-            create_slot(facts.slot_name, source_version_, settings_.source.two_phase),
+            create_slot(
+                facts.slot_name,
+                {source_version_, facts.server.in_recovery, settings_.source.two_phase}
+            ),
             waiting,
             life_.stop_token()
         );

@@ -1,7 +1,11 @@
 """What only some versions of PostgreSQL have or say, as source or as target."""
 
+import shutil
+import subprocess
+
 import pytest
 
+from support.scene import SOURCE_USER
 from support.story import KEYED, begin, each, finish
 from support.versions import needs, without
 from support.waiting import wait_until
@@ -159,6 +163,53 @@ def test_a_slot_of_ours_follows_a_failover_where_the_server_can(scene):
     assert scene.source.value("select failover from pg_replication_slots where slot_name = %s",
                               (scene.slot,))
     _stop(service)
+
+
+@pytest.fixture
+def standby_of(factory):
+    """Makes a standby of a cluster, from a copy of its stopped data folder."""
+    made = []
+
+    def make(primary):
+        standby = factory.create(f"standby{len(made)}", "source")
+        made.append(standby)
+        primary.execute("select pg_create_physical_replication_slot('standby')")
+        primary.stop()
+        shutil.rmtree(standby.data)
+        subprocess.run(["cp", "-a", str(primary.data), str(standby.data)], check=True)
+        primary.start()
+        (standby.data / "standby.signal").touch()
+        standby.configure(
+            primary_conninfo=f"'host={primary.socket_dir} port={primary.port} user=postgres'",
+            primary_slot_name="standby", hot_standby_feedback="on")
+        return standby.start()
+
+    yield make
+    for standby in made:
+        standby.destroy()
+
+
+def test_a_standby_can_be_the_source(new_cluster, standby_of, make_scene, target_cluster, program):
+    primary = new_cluster("primary_source")
+    needs(primary, 16, "logical decoding on a standby")
+    scene = make_scene(primary, target_cluster)
+    scene.source.execute(KEYED + "; insert into operations.t values (1, 'copied')")
+    scene.publish()
+    standby = standby_of(primary)
+    scene.configure(source={"dsn": standby.dsn(scene.source.name, SOURCE_USER)})
+    assert "source server is a standby" in scene.run("check").stdout
+    service = scene.start()
+
+    def streams():
+        # A slot on a standby waits for a record that an idle primary does not write by itself.
+        scene.source.query("select pg_log_standby_snapshot()::text")
+        return scene.streams(service)
+    service.wait_for(streams, 60, "the stream behind the copy")
+    each(scene, "insert into operations.t values (2, 'b')", "update operations.t set v = 'c'")
+    service.wait_for(lambda: len(scene.history("t")) == 4, 60, "the changes")
+    _stop(service)
+    assert scene.history("t", columns="id, v, operation_type", order="id, lsn_from") == [
+        (1, "copied", "SNAPSHOT"), (1, "c", "UPDATE"), (2, "b", "INSERT"), (2, "c", "UPDATE")]
 
 
 def test_two_phase_on_a_server_that_cannot_send_it_is_refused_before_a_slot_is_made(scene):
