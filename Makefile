@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build format lint test-unit test-integration \
+.PHONY: help demo test bench build format lint test-unit test-integration test-versions \
         start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -26,6 +26,10 @@ test-unit: ## the unit tests of the dev build
 
 test-integration: ## the integration tests of the dev build, on servers they start themselves
 	@scripts/test integration
+
+test-versions: ## values, keys, shapes, protocol: sources 14 to 18, targets 15 and 18 (an hour)
+	@scripts/install-deps
+	@scripts/test-versions
 
 bench: build ## measure the speed against the references (bench/README.md)
 	@scripts/install-deps

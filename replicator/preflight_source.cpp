@@ -1,5 +1,6 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
+#include "replicator/slot_commands.hpp"
 #include "replicator/startup_guard.hpp"
 
 #include <algorithm>
@@ -57,6 +58,18 @@ void judge_wal_level(const source_catalog::Server& server, Problems& problems) {
         .detail = "Without it the WAL does not hold what logical decoding needs.",
         .hint = "Restart the server afterwards. Changes made before the restart cannot be decoded.",
         .mending_sql = "ALTER SYSTEM SET wal_level = 'logical';  -- restart the server",
+    });
+}
+
+void judge_two_phase(const Facts& facts, Problems& problems) {
+    const auto& slot = facts.source->slot;
+    if (facts.source->server.version >= two_phase_version) return;
+    if (!facts.settings.source.two_phase && !(slot && slot->two_phase)) return;
+    problems.push_back({
+        .what = "source.two_phase needs a source of PostgreSQL 15 or later",
+        .detail = "Before, pgoutput cannot send prepared transactions.",
+        .hint = "Remove the key, and use a slot without it; prepared transactions come with their "
+                "COMMIT PREPARED then.",
     });
 }
 
@@ -289,6 +302,7 @@ void judge_server(const Facts& facts, Problems& problems) {
     const auto& source = *facts.source;
     judge_version(source.server, problems);
     judge_wal_level(source.server, problems);
+    judge_two_phase(facts, problems);
     judge_replication_right(source, problems);
     judge_capacity(facts, problems);
     judge_retention(source, problems);

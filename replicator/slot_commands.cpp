@@ -53,13 +53,13 @@ start_replication(const std::string& slot, pgoutput::Lsn start, const StreamOpti
     return command + ")";
 }
 
-std::string create_slot(const std::string& slot, int server_version, bool two_phase) {
+std::string create_slot(const std::string& slot, const SlotOptions& options) {
     std::string command =
         "CREATE_REPLICATION_SLOT " + pq::quote_identifier(slot) + " LOGICAL pgoutput ";
-    if (server_version < version_15) return command + "NOEXPORT_SNAPSHOT";
+    if (options.server_version < version_15) return command + "NOEXPORT_SNAPSHOT";
     command += "(SNAPSHOT 'nothing'";
-    if (two_phase) command += ", TWO_PHASE true";
-    if (server_version >= version_17) command += ", FAILOVER true";
+    if (options.two_phase) command += ", TWO_PHASE true";
+    if (options.server_version >= version_17 && !options.in_recovery) command += ", FAILOVER true";
     return command + ")";
 }
 

@@ -230,6 +230,15 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     source_version_ = facts.server.version;
     source_end_ = before_page_header(facts.server.flush_lsn);
 
+    // Before a slot is made that nobody would read.
+    two_phase_ = settings_.source.two_phase || (facts.slot && facts.slot->two_phase);
+    if (two_phase_ && source_version_ < two_phase_version) {
+        throw NeedsOperator{
+            "source.two_phase needs a source of PostgreSQL 15 or later",
+            "Before, pgoutput cannot send prepared transactions.",
+            "Remove the key, and use a slot without it; prepared transactions come with their "
+            "COMMIT PREPARED then."};
+    }
     auto startup = check_startup(facts);
     if (startup == Startup::create_slot) {
         auto options = source_options();
@@ -239,7 +248,10 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
         waiting.source = source_options();
         (void)initial_copy::exec_in_time(
             connection,
-            create_slot(facts.slot_name, source_version_, settings_.source.two_phase),
+            create_slot(
+                facts.slot_name,
+                {source_version_, facts.server.in_recovery, settings_.source.two_phase}
+            ),
             waiting,
             life_.stop_token()
         );
@@ -248,14 +260,6 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
         startup = check_startup(facts);
     }
     slot_position_ = facts.slot->confirmed_flush_lsn;
-    two_phase_ = settings_.source.two_phase || facts.slot->two_phase;
-    constexpr int version_15 = 150000;
-    if (two_phase_ && source_version_ < version_15) {
-        throw NeedsOperator{
-            "source.two_phase needs a source of PostgreSQL 15 or later",
-            "Before, pgoutput cannot send prepared transactions.",
-            "Remove the key; they come with their COMMIT PREPARED then."};
-    }
     if (startup == Startup::go_on) return *facts.checkpoint;
 
     Checkpoint first;

@@ -4,11 +4,13 @@
 #
 # usage: tests/golden/record.sh [BINDIR]      BINDIR defaults to /usr/lib/postgresql/15/bin
 #
+# A scenario that says `-- since: NN` is left out before that version. Where BINDIR has no psql
+# (scripts/get-postgres), any psql will do.
 # Starts a throw-away server and stops it again. As root it runs the server as user postgres.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-bindir=${1:-/usr/lib/postgresql/15/bin}
+bindir=$(cd "${1:-/usr/lib/postgresql/15/bin}" && pwd)
 major=$("$bindir/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
 out=$here/pg$major
 work=$(mktemp -d)
@@ -34,10 +36,14 @@ cd "$work"
     -c timezone=UTC -c autovacuum=off" >/dev/null
 
 export PGHOST=$work PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
-psql=("$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1)
+client=$bindir/psql
+[ -x "$client" ] || client=psql
+psql=("$client" -X -q -A -t -v ON_ERROR_STOP=1)
 mkdir -p "$out"
 for scenario in "$here"/scenarios/*.sql; do
     name=$(basename "$scenario" .sql)
+    since=$(sed -n 's/^-- since: //p' "$scenario")
+    [ "$major" -ge "${since:-0}" ] || continue
     options=$(sed -n '1s/^-- options: //p' "$scenario")
     "${psql[@]}" -d postgres -c "CREATE DATABASE golden TEMPLATE template0"
     "${psql[@]}" -d golden -f "$scenario" >/dev/null

@@ -29,29 +29,35 @@ def factory():
 
 
 @pytest.fixture(scope="session")
-def source_cluster(factory):
+def source_cluster(factory, record_testsuite_property):
     """The source server that tests share, each in its own database."""
-    cluster = factory.create("source").start()
+    cluster = factory.create("source", "source").start()
+    record_testsuite_property("source", cluster.query("show server_version")[0][0])
     create_roles(cluster)
     return cluster
 
 
 @pytest.fixture(scope="session")
-def target_cluster(factory):
+def target_cluster(factory, record_testsuite_property):
     """The target server that tests share. Its system identifier is another than the source's."""
-    cluster = factory.create("target", fresh=True).start()
+    cluster = factory.create("target", "target", fresh=True).start()
+    record_testsuite_property("target", cluster.query("show server_version")[0][0])
     create_roles(cluster)
     return cluster
 
 
 @pytest.fixture
 def new_cluster(factory, request):
-    """Makes clusters of the test's own, for tests that stop or freeze a server."""
+    """Makes clusters of the test's own, for tests that stop or freeze a server.
+
+    The role's name ends with the side: idle_source, stalled_target.
+    """
     made = []
 
     def make(role, fresh=False, **settings):
+        side = role.rsplit("_", 1)[-1]
         name = f"{role}{len(factory._clusters)}"
-        cluster = factory.create(name, fresh=fresh, **settings).start()
+        cluster = factory.create(name, side, fresh=fresh, **settings).start()
         made.append(cluster)
         create_roles(cluster)
         return cluster

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support.cluster import pg_bin
+from support.cluster import client
 from support.lsn import parse_lsn
 from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_OPERATOR
 from support.waiting import wait_until
@@ -212,7 +212,7 @@ def test_a_publication_that_is_narrowed_while_streaming_is_noticed(scene):
 def test_a_slot_in_use_by_another_client_is_not_shared(scene):
     prepared(scene)
     other = subprocess.Popen(
-        [str(pg_bin() / "pg_recvlogical"), "-h", str(scene.source_cluster.socket_dir),
+        [client("pg_recvlogical"), "-h", str(scene.source_cluster.socket_dir),
          "-p", str(scene.source_cluster.port), "-U", "postgres", "-d", scene.source.name,
          "--slot", scene.slot, "--start", "-o", "proto_version=1",
          "-o", "publication_names=cdc_publication", "-f", "/dev/null"],

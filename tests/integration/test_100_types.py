@@ -6,7 +6,9 @@ that pins its sessions gets them right. Values are compared as the text of pinne
 
 import pytest
 
-from support.type_values import GROUPS, USER_TYPE_DDL, USER_TYPES, make_extensions, set_hostile
+from support.type_values import (GROUPS, GROUPS_SINCE, USER_TYPE_DDL, USER_TYPES, make_extensions,
+                                 set_hostile)
+from support.versions import needs
 
 KEYS = {
     "numeric": ["1.10", "-5", "'NaN'", "12345678901234567890.5"],
@@ -85,11 +87,13 @@ def _value_changes(tables):
         yield f"delete from {name} where id % 2 = 0"
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, *GROUPS_SINCE])
 def test_values_of_built_in_types_arrive_as_they_left(scene, group):
+    if group in GROUPS_SINCE:
+        needs(scene.source, group, "these values")
     set_hostile(scene.source, scene.target)
     scene.source.execute("create table operations.named (id integer primary key)")
-    tables = _value_tables(scene, GROUPS[group])
+    tables = _value_tables(scene, {**GROUPS, **GROUPS_SINCE}[group])
     scene.publish()
     _run(scene, tables, _value_changes(tables))
 

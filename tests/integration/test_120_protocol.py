@@ -7,6 +7,7 @@ import pytest
 
 from support.pgchronicle import failpoint_env
 from support.story import KEYED, begin, each, finish
+from support.versions import needs
 
 LARGE = 5_000  # Rows: well over the smallest logical_decoding_work_mem.
 
@@ -29,6 +30,8 @@ def _streamed(scene):
 @pytest.mark.parametrize("streaming", ["on", "parallel"])
 def test_streamed_transactions_with_savepoints_are_as_if_they_had_come_whole(
         scene, small_decoding_memory, streaming):
+    if streaming == "parallel":
+        needs(scene.source, 16, "parallel streaming")
     oracle, service = begin(scene, KEYED, "t", source={"streaming": streaming})
     one, two = (scene.source.connect(autocommit=False) for _ in range(2))
     with one.cursor() as first, two.cursor() as second:
@@ -117,6 +120,8 @@ def _prepare(scene, gid, *statements):
 @pytest.mark.parametrize("streaming", ["off", "on"])
 def test_prepared_transactions_are_history_from_their_commit_on(
         scene, prepared_transactions, small_decoding_memory, two_phase, streaming):
+    if two_phase:
+        needs(scene.source, 15, "prepared transactions in pgoutput")
     oracle, service = begin(scene, KEYED, "t",
                             source={"two_phase": two_phase, "streaming": streaming})
     each(scene, "insert into operations.t values (1, 'a'), (2, 'b')")
@@ -142,6 +147,7 @@ def test_prepared_transactions_are_history_from_their_commit_on(
 
 
 def test_a_prepared_transaction_holds_back_the_acknowledgement_alone(scene, prepared_transactions):
+    needs(scene.source, 15, "prepared transactions in pgoutput")
     oracle, service = begin(scene, KEYED, "t", source={"two_phase": True})
     _prepare(scene, "held", "insert into operations.t values (1, 'a')")
     before = scene.source.lsn()

@@ -48,17 +48,33 @@ DEFAULT_SETTINGS = {
 }
 
 
-def pg_bin():
-    """The folder with the server's programs."""
-    chosen = os.environ.get("PGCHRONICLE_TEST_PG_BIN")
-    if chosen:
-        return Path(chosen)
+def _installed():
+    """The newest server that the distribution's packages have put here, or None."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                    key=lambda path: int(path.parent.parent.name))
+    return found[-1].parent if found else None
+
+
+def pg_bin(side):
+    """The folder with the programs of the server of one side, "source" or "target"."""
+    chosen = (os.environ.get(f"PGCHRONICLE_TEST_{side.upper()}_PG_BIN")
+              or os.environ.get("PGCHRONICLE_TEST_PG_BIN"))
+    found = Path(chosen) if chosen else _installed()
     if not found:
         raise RuntimeError("no PostgreSQL server found: install postgresql, "
                            "or name its bin folder in PGCHRONICLE_TEST_PG_BIN")
-    return found[-1].parent
+    return found
+
+
+def client(name):
+    """A client program: psql, pg_recvlogical. Servers from elsewhere come without them."""
+    for folder in (pg_bin("source"), pg_bin("target"), _installed()):
+        if folder and (folder / name).exists():
+            return str(folder / name)
+    found = shutil.which(name)
+    if not found:
+        raise RuntimeError(f"{name} not found")
+    return found
 
 
 def _as_server_user(command):
@@ -104,37 +120,39 @@ class ClusterFactory:
     def __init__(self):
         self.base = Path(tempfile.mkdtemp(prefix="pgchronicle-test-", dir="/tmp"))
         self.base.chmod(0o755)
-        self._template = None
+        self._templates = {}  # by the server's bin folder
         self._clusters = []
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def _initdb(self, name):
+    def _initdb(self, name, programs):
         path = self.base / name
         path.mkdir(mode=0o700)
         _own(path)
         subprocess.run(
-            _as_server_user([str(pg_bin() / "initdb"), "-D", str(path), "-U", SERVER_USER,
+            _as_server_user([str(programs / "initdb"), "-D", str(path), "-U", SERVER_USER,
                              "--encoding=UTF8", "--locale=C", "--no-sync", "--data-checksums",
                              "--auth-local=trust", "--auth-host=scram-sha-256"]),
             check=True, stdout=subprocess.DEVNULL, cwd="/")
         return path
 
-    def create(self, name, fresh=False, **settings):
-        """A cluster that is not started yet.
+    def create(self, name, side, fresh=False, **settings):
+        """A cluster that is not started yet, of the version that its side has.
 
         Copies share their system identifier; `fresh` runs initdb again for one of its own.
         """
+        programs = pg_bin(side)
         with self._lock:
             data = self.base / name
             if fresh:
-                self._initdb(name)
+                self._initdb(name, programs)
             else:
-                if self._template is None:
-                    self._template = self._initdb("template")
-                subprocess.run(["cp", "-a", "--reflink=auto", str(self._template), str(data)],
-                               check=True)
-            cluster = Cluster(name, data, self.base, settings)
+                if programs not in self._templates:
+                    self._templates[programs] = self._initdb(
+                        f"template{len(self._templates)}", programs)
+                subprocess.run(["cp", "-a", "--reflink=auto", str(self._templates[programs]),
+                                str(data)], check=True)
+            cluster = Cluster(name, data, self.base, programs, settings)
             self._clusters.append(cluster)
             return cluster
 
@@ -151,9 +169,10 @@ class ClusterFactory:
 class Cluster:
     """One server. `start` has to be called from the main thread: the server dies with it."""
 
-    def __init__(self, name, data, base, settings):
+    def __init__(self, name, data, base, programs, settings):
         self.name = name
         self.data = data
+        self.programs = programs
         self.socket_dir = base / f"s{name}"
         self.socket_dir.mkdir()
         _own(self.socket_dir)
@@ -202,7 +221,7 @@ class Cluster:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 _as_server_user(["env", *(f"{k}={v}" for k, v in self.environment.items()),
-                                 str(pg_bin() / "postgres"), "-D", str(self.data)]),
+                                 str(self.programs / "postgres"), "-D", str(self.data)]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 start_new_session=True)  # Ctrl-C is for the tests, which then stop it in order.
         try:

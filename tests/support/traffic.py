@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg2
 
-from .cluster import pg_bin
+from .cluster import client
 from .pgchronicle import REPO
 
 EXAMPLE = REPO / "examples" / "finance" / "source"
@@ -16,15 +16,9 @@ FINANCE_TABLES = ["customers", "products", "orders", "order_items"]
 
 def _psql(cluster, dbname, path):
     subprocess.run(
-        [str(psql()), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(cluster.socket_dir),
+        [client("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(cluster.socket_dir),
          "-p", str(cluster.port), "-U", "postgres", "-d", dbname, "-f", str(path)],
         check=True, stdout=subprocess.DEVNULL)
-
-
-def psql():
-    """The client; a folder of bare server programs may lack it."""
-    beside = pg_bin() / "psql"
-    return beside if beside.exists() else Path("psql")
 
 
 def load_finance(scene):

@@ -17,8 +17,6 @@ NUMBERS = {
                 "12345678901234567890.12345678901234567890", "1e1000", "'-0'",
                 "('0.' || repeat('9', 16383))::numeric"],
     "numeric(10,2)": ["1.5", "-99999999.99", "'NaN'"],
-    "numeric(3,-2)": ["12345", "-100"],
-    "numeric(3,5)": ["0.00123", "-0.00999"],
     "real": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "1e-45", "3.4028235e38", "0.1",
              "16777217"],
     "double precision": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "4.9e-324",
@@ -216,6 +214,13 @@ POSTGIS_TYPES = {
 # inside an index, whose input functions refuse; earth (earthdistance) is a domain over cube.
 
 GROUPS = {"numbers": NUMBERS, "texts": TEXTS, "times": TIMES, "others": OTHERS}
+# By the first version of the server that takes them.
+GROUPS_SINCE = {
+    15: {"numeric(3,-2)": ["12345", "-100"], "numeric(3,5)": ["0.00123", "-0.00999"]},
+    17: {"interval": ["'infinity'", "'-infinity'", "'1 day'"],
+         "interval[]": ["'{infinity,-infinity,NULL,1 day}'"],
+         "jsonpath": ["'$.a.bigint()'", "'$.a.datetime(\"HH24\").string()'"]},
+}
 
 
 def set_hostile(*databases):

@@ -1,4 +1,5 @@
 -- options: 'proto_version','1','publication_names','golden'
+-- since: 15
 -- Updates that a row filter turns into inserts and deletes.
 CREATE TABLE filtered (id int, code text NOT NULL, note text, PRIMARY KEY (id, code));
 CREATE PUBLICATION golden FOR TABLE filtered WHERE (id > 10);

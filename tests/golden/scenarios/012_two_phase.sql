@@ -1,4 +1,5 @@
 -- options: 'proto_version','3','publication_names','golden'
+-- since: 15
 -- Prepared transactions, committed and rolled back, with an ordinary one in between.
 CREATE TABLE t (id int PRIMARY KEY);
 CREATE PUBLICATION golden FOR ALL TABLES;

@@ -1,4 +1,5 @@
 -- options: 'proto_version','3','publication_names','golden','streaming','on'
+-- since: 15
 -- A prepared transaction that was streamed.
 CREATE TABLE t (id int PRIMARY KEY, wide text);
 ALTER TABLE t ALTER wide SET STORAGE PLAIN;

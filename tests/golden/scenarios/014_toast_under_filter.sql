@@ -1,4 +1,5 @@
 -- options: 'proto_version','1','publication_names','golden'
+-- since: 15
 -- A row filter turns an update into an insert whose value was never sent and is unchanged all the
 -- same: what it is cannot be known from the stream.
 CREATE TABLE filtered (id int PRIMARY KEY, note text);

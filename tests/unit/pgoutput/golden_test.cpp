@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 using namespace pgchronicle::pgoutput;
 using namespace pgchronicle::test;
@@ -29,22 +31,34 @@ std::optional<SequenceErrc> expected_rejection(const std::string& name) {
         {"011_streaming", SequenceErrc::unexpected_stream},
         {"012_two_phase", SequenceErrc::unexpected_prepare},
         {"013_streamed_prepare", SequenceErrc::unexpected_stream},
+        {"016_parallel_streaming", SequenceErrc::unexpected_stream},
     };
     const auto found = rejections.find(name.substr(name.find('/') + 1));
     if (found == rejections.end()) return std::nullopt;
     return found->second;
 }
 
+/// Where a Stream Abort of protocol 4 has a whole one of the earlier ones inside: before the LSN
+/// and the time that the later one adds.
+std::optional<std::size_t> shorter_form(const Message& message) {
+    const auto* const abort = std::get_if<StreamAbort>(&message);
+    if (abort == nullptr || !abort->abort_lsn) return std::nullopt;
+    return sizeof(char) + 2 * sizeof(std::uint32_t);
+}
+
 }  // namespace
 
-TEST_CASE("there are streams of at least one server, with every kind of message", "[golden]") {
+TEST_CASE("there are streams of every server, with every kind of message", "[golden]") {
     std::vector<bool> seen(std::variant_size_v<Message>);
+    std::set<std::string> servers;
     for (const auto& stream : golden_streams()) {
+        servers.insert(stream.name.substr(0, stream.name.find('/')));
         for (const auto& message : stream.messages) {
             seen[decode(message.bytes, message.context).value().index()] = true;
         }
     }
     CHECK(std::count(seen.begin(), seen.end(), false) == 0);
+    CHECK(servers == std::set<std::string>{"pg14", "pg15", "pg16", "pg17", "pg18"});
 }
 
 TEST_CASE("what real servers sent is decoded as another program decodes it", "[golden]") {
@@ -74,8 +88,9 @@ TEST_CASE("every proper prefix of what real servers sent is rejected", "[golden]
         INFO(stream.name);
         for (const auto& recorded : stream.messages) {
             const std::span<const std::byte> bytes{recorded.bytes};
+            const auto shorter = shorter_form(decode(bytes, recorded.context).value());
             for (std::size_t length = 0; length < bytes.size(); ++length) {
-                REQUIRE_FALSE(decode(bytes.first(length), recorded.context).ok());
+                REQUIRE(decode(bytes.first(length), recorded.context).ok() == (length == shorter));
             }
         }
     }

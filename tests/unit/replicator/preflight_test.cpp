@@ -70,6 +70,18 @@ TEST_CASE("wal_level below logical is fatal", "[preflight]") {
     CHECK(has(only(facts).mending_sql, "ALTER SYSTEM SET wal_level = 'logical';"));
 }
 
+TEST_CASE("two_phase needs a server that can send it", "[preflight]") {
+    Facts facts = good();
+    facts.settings.source.two_phase = true;
+    CHECK(preflight(facts).empty());
+    facts.source->server.version = 140023;
+    CHECK(has(only(facts).what, "PostgreSQL 15"));
+    facts.settings.source.two_phase = false;
+    CHECK(preflight(facts).empty());
+    facts.source->slot->two_phase = true;
+    CHECK(has(only(facts).what, "PostgreSQL 15"));
+}
+
 TEST_CASE("a missing slot is fatal unless it may be created", "[preflight]") {
     Facts facts = good();
     facts.source->slot.reset();

@@ -48,7 +48,7 @@ TEST_CASE("a hostile name stays a name", "[replicator]") {
         " (proto_version '2', publication_names '\"it''s \"\"x\"\"\"')"
     );
     REQUIRE_THAT(
-        create_slot("a\"b", version_17, false), Catch::Contains("SLOT \"a\"\"b\" LOGICAL")
+        create_slot("a\"b", SlotOptions{version_17}), Catch::Contains("SLOT \"a\"\"b\" LOGICAL")
     );
     REQUIRE_THAT(
         start_replication("s", pgoutput::Lsn{1}, {{R"(a\b)"}, WireForm::text}),
@@ -58,17 +58,22 @@ TEST_CASE("a hostile name stays a name", "[replicator]") {
 
 TEST_CASE("a slot is created without a snapshot, in the grammar of its server", "[replicator]") {
     REQUIRE(
-        create_slot("s", version_14, false) ==
+        create_slot("s", SlotOptions{version_14}) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput NOEXPORT_SNAPSHOT"
     );
     REQUIRE(
-        create_slot("s", version_15, false) ==
+        create_slot("s", SlotOptions{version_15}) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')"
     );
-    REQUIRE(create_slot("s", version_16, false) == create_slot("s", version_15, false));
+    REQUIRE(create_slot("s", SlotOptions{version_16}) == create_slot("s", SlotOptions{version_15}));
     REQUIRE(
-        create_slot("s", version_17, false) ==
+        create_slot("s", SlotOptions{version_17}) ==
         "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)"
+    );
+    constexpr bool on_standby = true;
+    REQUIRE(
+        create_slot("s", SlotOptions{version_17, on_standby}) ==
+        "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')"
     );
 }
 
@@ -98,5 +103,7 @@ TEST_CASE("streaming and two-phase are asked for as the server knows them", "[re
         Catch::Contains("proto_version '3'") && Catch::Contains("streaming 'on'")
     );
     REQUIRE_THAT(options(Streaming::off, true, version_15), Catch::Contains("two_phase 'on'"));
-    REQUIRE_THAT(create_slot("s", version_15, true), Catch::Contains("TWO_PHASE true"));
+    REQUIRE_THAT(
+        create_slot("s", SlotOptions{version_15, false, true}), Catch::Contains("TWO_PHASE true")
+    );
 }

@@ -1,0 +1,29 @@
+"""What a server of some version has. A test that needs more is skipped, and says what for."""
+
+import pytest
+
+
+def major(database):
+    """14 to 18, of the server that a Database or a Cluster is on."""
+    return int(database.query("show server_version_num")[0][0]) // 10000
+
+
+def needs(database, version, what):
+    """Skips the test where the server is older than the first version that has `what`."""
+    have = major(database)
+    if have < version:
+        pytest.skip(f"{what}: from PostgreSQL {version} on; this server is {have}")
+
+
+def without(database, version, what):
+    """Skips the test where the server is of that version or newer."""
+    have = major(database)
+    if have >= version:
+        pytest.skip(f"{what}: before PostgreSQL {version}; this server is {have}")
+
+
+def needs_lz4(database):
+    """Skips the test where the server was built without lz4: no setting takes it then."""
+    if not database.query("select 'lz4' = any (enumvals) from pg_settings "
+                          "where name = 'default_toast_compression'")[0][0]:
+        pytest.skip("lz4: the source was built without it")
