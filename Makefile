@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build format lint test-unit test-integration \
+.PHONY: help demo test workloads bench build format lint test-unit test-integration \
         start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -26,6 +26,9 @@ test-unit: ## the unit tests of the dev build
 
 test-integration: ## the integration tests of the dev build, on servers they start themselves
 	@scripts/test integration
+
+workloads: ## workloads that check themselves, 100,000 transactions: half an hour (docs/reliability.md)
+	@scripts/workloads
 
 bench: build ## measure the speed against the references (bench/README.md)
 	@scripts/install-deps

@@ -309,8 +309,8 @@ Service::Turn Service::turn() {
     tables.open(checkpoint.position);
     if (!tables.pending().empty()) {
         const auto server = source_catalog::read_server(source);
-        // The copy holds locks until the stream is at the seam. A catalog query of that stretch that
-        // waits behind an ALTER TABLE, which waits for those locks, would wait for ever.
+        // The copy holds locks until the stream is at the seam. A catalog query that waits behind
+        // an ALTER TABLE, which waits for those locks, would wait for ever.
         source.exec("SET lock_timeout = " + std::to_string(catalog_lock_timeout.count()));
         copy_first(target, tables, server.track_commit_timestamp);
         return life_.stop_token().stop_requested() ? Turn::finished : Turn::again;
