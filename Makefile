@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build format lint test-unit test-integration test-versions \
+.PHONY: help demo test workloads bench build format lint test-unit test-integration test-versions \
         start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -30,6 +30,9 @@ test-integration: ## the integration tests of the dev build, on servers they sta
 test-versions: ## values, keys, shapes, protocol: sources 14 to 18, targets 15 and 18 (an hour)
 	@scripts/install-deps
 	@scripts/test-versions
+
+workloads: ## workloads that check themselves, 100,000 transactions: half an hour (docs/reliability.md)
+	@scripts/workloads
 
 bench: build ## measure the speed against the references (bench/README.md)
 	@scripts/install-deps

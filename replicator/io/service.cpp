@@ -37,6 +37,10 @@ constexpr std::uint64_t memory_parts = 8;
 
 constexpr int refusals_max = 3;
 
+/// How long a catalog query waits for a lock while the copy holds locks itself. As long stand those
+/// who wait behind the same lock; a query that waits for nobody takes milliseconds.
+constexpr std::chrono::milliseconds catalog_lock_timeout{2'000};
+
 std::string process_name(const std::string& pipeline) {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
@@ -309,6 +313,9 @@ Service::Turn Service::turn() {
     tables.open(checkpoint.position);
     if (!tables.pending().empty()) {
         const auto server = source_catalog::read_server(source);
+        // The copy holds locks until the stream is at the seam. A catalog query that waits behind
+        // an ALTER TABLE, which waits for those locks, would wait for ever.
+        source.exec("SET lock_timeout = " + std::to_string(catalog_lock_timeout.count()));
         copy_first(target, tables, server.track_commit_timestamp);
         return life_.stop_token().stop_requested() ? Turn::finished : Turn::again;
     }

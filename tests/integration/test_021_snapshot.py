@@ -1,8 +1,11 @@
 """Between the snapshot of the initial copy and its locks."""
 
+import contextlib
 import os
 import signal
+import threading
 
+from support.stream_proxy import StreamProxy, pgoutput_tag
 from support.waiting import wait_until
 
 
@@ -109,3 +112,44 @@ def test_partitions_that_come_or_go_between_snapshot_and_lock_are_noticed(scene)
     scene.catch_up(service)
     assert service.stop() == 0, service.tail()
     assert scene.history("t", columns="id, v", order="id") == [(1, "low"), (11, "x")]
+
+
+def test_an_alter_table_that_waits_for_the_copy_is_not_waited_for_for_ever(scene):
+    """The copy's locks are held until the stream is at the seam. Where the stream brings a shape
+    that has to be looked up, the catalog query would wait behind the ALTER TABLE, which waits for
+    the locks: a circle that PostgreSQL cannot see, and in which every writer stands."""
+    oracle = _table(scene)
+    scene.source.execute("insert into operations.t values (10, 'shape of the past')")
+    scene.source.execute("alter table operations.t add c integer")
+    altered = []
+
+    def alter():
+        with contextlib.closing(scene.source.connect()) as connection:
+            connection.cursor().execute("alter table operations.t add d integer")
+        altered.append(True)
+    waiting = threading.Thread(target=alter, daemon=True)
+
+    def queue_first(tag, payload, whole):
+        if pgoutput_tag(tag, payload) == b"R" and not waiting.ident:
+            waiting.start()
+            with contextlib.closing(scene.source.connect()) as connection:
+                wait_until(lambda: _waits_for_table(connection), 20, "ALTER TABLE to wait")
+        return whole
+
+    with StreamProxy(scene.source_cluster.port) as proxy:
+        proxy.rewrite = queue_first
+        scene.configure(source={"dsn": proxy.dsn_through(scene.pipeline.config["source"]["dsn"])})
+        service = scene.start()
+        wait_until(lambda: altered, 20, "ALTER TABLE to be done")
+        waiting.join()
+        service.wait_event("copy_done", 30)
+        assert service.events("reconnecting", sqlstate="55P03")
+        scene.source.execute("insert into operations.t values (11, 'new', 1, 2)")
+        _finish(scene, service, oracle)
+
+
+def _waits_for_table(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("select from pg_locks where relation = 'operations.t'::regclass "
+                       "and not granted")
+        return cursor.fetchall()

@@ -2,6 +2,7 @@
 
 The true history is written by SQL from the reference model, without the program under test; each
 fault is then planted into it by SQL and has to be caught by the check that is named beside it.
+Faults at random rows of a history that the program wrote are in test_130_workloads.py.
 """
 
 import contextlib
@@ -74,7 +75,8 @@ def truth(source_cluster, target_cluster, tmp_path_factory):
     source, target = scene.source, scene.target
     source.execute("create table operations.t (id integer primary key, v text, fate text);"
                    "alter table operations.t replica identity full;"
-                   "insert into operations.t values (100, 'copied', 'kept')")
+                   "insert into operations.t select g, 'copied', 'kept' "
+                   "from generate_series(100, 102) g")
     oracle = scene.oracle("t")
     start = source.lsn()
     for statement in WORKLOAD:
@@ -204,6 +206,9 @@ FAULTS = {
     "a version begins at another commit":
         (f"update {HISTORY} set lsn_from = lsn_from - 1 where id = 1 and is_current",
          {"V8", "V11"}),
+    "a copied version has another time than its snapshot":
+        (f"update {HISTORY} set valid_from = valid_from - interval '1 microsecond' "
+         "where id = 100", {"V8 times"}),
     "the checkpoint is no commit":
         ("update pgchronicle.checkpoint set last_commit_end = last_commit_end - 1",
          {"V7", "v07_not_beyond_checkpoint"}),

@@ -6,6 +6,7 @@ are the text of the type's output function. The LSN of a COMMIT row is the END o
 with the end_lsn of pgoutput's Commit message on a real server.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -29,12 +30,19 @@ class _Unchanged:
 UNCHANGED = _Unchanged()
 
 
+# Decoding shows no DDL. A workload may say in a message of this prefix what it does to a table's
+# columns, as JSON: {"table": [schema, name], "add": [column, default] | "drop": column |
+# "rename": [before, after]}.
+SHAPE_PREFIX = "pgchronicle_shape"
+
+
 @dataclass
 class Change:
-    action: str  # INSERT, UPDATE, DELETE or TRUNCATE
+    action: str  # INSERT, UPDATE, DELETE, TRUNCATE or SHAPE
     tables: list  # of (schema, name); more than one only for TRUNCATE
     old: dict | None = None  # the old tuple, or the old key; a NULL is left out by the server
     new: dict | None = None
+    shape: dict | None = None
 
     @property
     def table(self):
@@ -102,6 +110,10 @@ class _Scanner:
         """[type]: with the type's own brackets and quoted parts inside."""
         self.take("[")
         start = self.at
+        plain = _PLAIN_TYPE.match(self.text, self.at)
+        if plain:
+            self.at = plain.end()
+            return plain.group()[:-2]
         while True:
             if self.startswith('"'):
                 self.quoted('"')
@@ -130,6 +142,7 @@ class _Scanner:
 
 
 _PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_$]*")
+_PLAIN_TYPE = re.compile(r"[a-z ]+\]:")
 _BARE_VALUE = re.compile(r"[^ ]*")
 
 
@@ -177,6 +190,7 @@ def parse_change(line):
     return Change(action, tables, old=old, new=values)
 
 
+_MESSAGE = re.compile(r"message: transactional: 1 prefix: (.*?), sz: \d+ content:(.*)", re.S)
 _COMMIT = re.compile(r"COMMIT (\d+) \(at (.+)\)$")
 
 
@@ -201,7 +215,12 @@ def parse_rows(rows, transactions):
             current.commit_time = parse_timestamp(match.group(2))
             transactions.append(current)
             current = None
-        elif not line.startswith("message: "):
+        elif line.startswith("message: "):
+            message = _MESSAGE.match(line)
+            if message and message.group(1) == SHAPE_PREFIX:
+                shape = json.loads(message.group(2))
+                current.changes.append(Change("SHAPE", [tuple(shape.pop("table"))], shape=shape))
+        else:
             raise ValueError(f"unknown line {line[:300]!r}")
     if current is not None:
         raise ValueError("the last transaction has no COMMIT")

@@ -4,6 +4,7 @@ Slow and plain on purpose. It knows nothing of the program under test but two po
 the program can choose: where its slot started and where each table's copy met the stream.
 """
 
+import bisect
 from dataclasses import dataclass, field
 
 from .decoding import UNCHANGED
@@ -88,8 +89,25 @@ class _Source:
     def __init__(self, spec, rows):
         self.spec = spec
         self.rows = {}
+        self.live = list(spec.columns)  # Those of the history's columns that the source has.
         self.count = 0
         self.sum = 0
+        for row in rows:
+            self.add(row)
+
+    def _hash(self, values):
+        return row_hash([values.get(column) for column in self.live])
+
+    def known(self, values):
+        """What a new version of these values holds: a dropped column is NULL in it."""
+        return {name: value for name, value in values.items()
+                if name in self.live or name in self.spec.excluded}
+
+    def reshape(self, live, change):
+        """Other columns, and every row as `change` makes it."""
+        rows = [change(values) for found in self.rows.values() for values in found]
+        self.clear()
+        self.live = live
         for row in rows:
             self.add(row)
 
@@ -100,7 +118,7 @@ class _Source:
     def _count(self, values, sign):
         if self.spec.passes(values):
             self.count += sign
-            self.sum += sign * row_hash(self.spec.kept(values))
+            self.sum += sign * self._hash(values)
 
     def peek(self, key):
         found = self.rows.get(key)
@@ -172,13 +190,27 @@ class Model:
         self.seams = seams or {}
         self.published = published or (lambda table, lsn: True)
         self.commits = []  # (end_lsn, commit_time) of every transaction
+        # end_lsn -> the earliest and the latest time that may be recorded: recorded times never
+        # decrease along the stream, and a server may send a transaction with nothing of ours.
+        self.times = {}
+        self._latest_sent = self._latest = None
         self.digests = []  # (end_lsn, {table: digest}) of those that touched a known table
-        self.rows_per_commit = {}  # (table, end_lsn) -> versions begun there
+        # table -> (end_lsn, places in spec.columns of the columns that the source has from then)
+        self.shapes = {spec.id: [(0, list(range(len(spec.columns))))] for spec in specs}
 
     def run(self, transactions):
+        self.feed(transactions)
+        return self.finish()
+
+    def feed(self, transactions):
+        """More of them, in commit order."""
         for transaction in transactions:
             self._apply(transaction)
-        self._finish()
+
+    def finish(self):
+        """Merges the copies that no transaction came after."""
+        self._start_tables(float("inf"))
+        self._merge_copies(float("inf"))
         return self
 
     def versions(self, table):
@@ -193,6 +225,9 @@ class Model:
         sequence = 0
         touched = False
         for change in transaction.changes:
+            if change.action == "SHAPE":
+                self._reshape(change, end)
+                continue
             action = self._sent_as(change)
             published = [t for t in change.tables if self.published(t, end) and action]
             if published:
@@ -205,9 +240,22 @@ class Model:
                 recorded = (end > max(self.slot_start, spec.published_from)
                             and table in published)
                 self._change(spec, change, action if recorded else None, end, sequence)
-        self.commits.append((end, transaction.commit_time))
+        self._time(end, transaction.commit_time, sequence > 0 and end > self.slot_start)
         if touched:
             self.digests.append((end, {t: s.digest for t, s in self.source.items()}))
+
+    def _time(self, end, time, sent):
+        self.commits.append((end, time))
+        self._latest = max(self._latest or time, time)
+        if sent:
+            self._latest_sent = max(self._latest_sent or time, time)
+        self.times[end] = (max(self._latest_sent or time, time), self._latest)
+
+    def columns_at(self, table, lsn):
+        """The history's names, as they are now, of the columns that the source had then."""
+        spec, shapes = self.specs[table], self.shapes[table]
+        places = shapes[bisect.bisect(shapes, lsn, key=lambda shape: shape[0]) - 1][1]
+        return [spec.target_columns[place] for place in places]
 
     def _sent_as(self, change):
         """The operation that the publication's row filter makes of a change; None: it is not sent.
@@ -250,14 +298,6 @@ class Model:
             for version in versions:
                 version.unknown.clear()  # Still open at the seam, so the copy knows.
 
-    def _finish(self):
-        self._start_tables(float("inf"))
-        self._merge_copies(float("inf"))
-        for table, history in self.history.items():
-            for version in history.log:
-                place = (table, version.lsn_from)
-                self.rows_per_commit[place] = self.rows_per_commit.get(place, 0) + 1
-
     def _change(self, spec, change, action, end, sequence):
         """`action` is what is recorded; None for a change that is none of our history's."""
         source = self.source[spec.id]
@@ -267,7 +307,7 @@ class Model:
         if change.action == "TRUNCATE":
             source.clear()
             if action:
-                self._truncate(history, end, sequence)
+                self._truncate(history, end, sequence, source.known)
             return
         if change.action == "INSERT":
             source.add(change.new)
@@ -289,6 +329,35 @@ class Model:
         elif action == "UPDATE":
             self._update(spec, history, change, (old_key, before, after), end, sequence)
 
+    def _reshape(self, change, end):
+        """A column that the source adds, drops or renames; the history keeps a dropped one."""
+        spec = self.specs.get(change.table)
+        if spec is None:
+            return
+        source, history = self.source[spec.id], self.history[spec.id]
+        [(kind, what)] = change.shape.items()
+        if kind == "add":
+            column, default = what
+            spec.columns.append(column)
+            source.reshape(source.live + [column], lambda row: {**row, column: default})
+            if default is not None:  # Reaches the open versions in place, as in the source.
+                for versions in history.open.values():
+                    for version in versions:
+                        version.values = {**version.values, column: default}
+        elif kind == "drop":
+            source.reshape([name for name in source.live if name != what],
+                           lambda row: {name: v for name, v in row.items() if name != what})
+        else:
+            names = dict([what])
+
+            def renamed(row):
+                return {names.get(name, name): value for name, value in row.items()}
+            spec.columns[:] = [names.get(name, name) for name in spec.columns]
+            source.reshape([names.get(name, name) for name in source.live], renamed)
+            for version in history.log:
+                version.values = renamed(version.values)
+        self.shapes[spec.id].append((end, [spec.columns.index(name) for name in source.live]))
+
     @staticmethod
     def _column_defaults(spec, change, source, history):
         """A column added with a constant default reaches the open versions in place."""
@@ -304,12 +373,12 @@ class Model:
                         version.values = {**version.values, column: default}
 
     @staticmethod
-    def _truncate(history, end, sequence):
+    def _truncate(history, end, sequence, live):
         for key in list(history.open):
             for version in history.open.pop(key):
                 version.lsn_to = end
-                history.log.append(Version(key, "TRUNCATE", version.values, end, sequence, end,
-                                           set(version.unknown)))
+                history.log.append(Version(key, "TRUNCATE", live(version.values), end, sequence,
+                                           end, set(version.unknown)))
         history.unseen = {}  # A truncate names no rows: nobody can know them any more.
 
     def _before_our_time(self, spec, history, key, old_tuple):
@@ -332,6 +401,7 @@ class Model:
         else:
             previous.lsn_to = end
             values, unknown = previous.values, set(previous.unknown)
+        values = self.source[spec.id].known(values)
         history.log.append(Version(key, "DELETE", values, end, sequence, end, unknown))
 
     def _update(self, spec, history, change, rows, end, sequence):
@@ -352,6 +422,7 @@ class Model:
         if spec.key and new_key != old_key:
             values = previous.values if previous else before
             lost = set(previous.unknown) if previous else set(spec.columns) - set(spec.key)
+            values = self.source[spec.id].known(values)
             history.log.append(Version(old_key, "REKEY", values, end, sequence, end, lost))
         history.open_version(Version(new_key, "UPDATE", after, end, sequence, None, unknown))
 

@@ -59,6 +59,21 @@ class Oracle:
             return [table for table in change.tables if table not in self.root_of]
         return [self.root_of.get(table, table) for table in change.tables]
 
+    def take(self, changes_at_once=50_000):
+        """The same in pieces that fit into memory, given away and not kept."""
+        options = ", ".join(f"'{option}'" for option in SLOT_OPTIONS)
+        # Enough to decode without spilling, whatever the database says for the slot under test.
+        with contextlib.closing(self.database.connect(logical_decoding_work_mem="64MB")) as c:
+            with c.cursor() as cursor:
+                while True:
+                    cursor.execute("select lsn::text, data from pg_logical_slot_get_changes"
+                                   f"(%s, null, %s, {options})", (self.slot, changes_at_once))
+                    piece = []
+                    parse_rows(cursor, piece)
+                    if not piece:
+                        return
+                    yield piece
+
     def model(self, specs, **options):
         """The expected history of everything decoded so far."""
         return Model(specs, self.initial, **options).run(self.drain())

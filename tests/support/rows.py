@@ -80,3 +80,23 @@ def digest_sql(relation, columns):
                        for c in columns)
     return (f"select count(*), coalesce(sum(('x' || substr(md5({text}), 1, 15))::bit(60)::bigint),"
             f" 0) from {relation}")
+
+
+def version_hash(texts):
+    """The same of one version, whose NULLs do not count: columns that are added later have none."""
+    text = "".join(f"{place}={value}{_END}" for place, value in enumerate(texts)
+                   if value is not None)
+    return int(hashlib.md5(text.encode()).hexdigest()[:15], 16)
+
+
+def version_digests_sql(relation, columns, ranges):
+    """A query for (number of the range, count, sum of version_hash) of the versions that end in
+    each of `ranges`, pairs of LSNs: after the first, at or before the second."""
+    text = " || ".join(f"case when {quote(c)} is null then '' else '{place}=' || "
+                       f"format('%s', {quote(c)}) || E'\\x1f' end"
+                       for place, c in enumerate(columns))
+    places = ", ".join(f"({n}, '{begin}'::pg_lsn, '{end}'::pg_lsn)"
+                       for n, (begin, end) in enumerate(ranges))
+    return (f"select range_no, count(*), sum(('x' || substr(md5({text}), 1, 15))::bit(60)::bigint) "
+            f"from (values {places}) as range_ (range_no, range_first, range_last) "
+            f"join {relation} on lsn_to > range_first and lsn_to <= range_last group by range_no")

@@ -15,13 +15,13 @@ from collections import Counter
 
 from .lsn import format_lsn, parse_lsn
 from .model import TOMBSTONES
-from .rows import digest_sql, fetch_text, qualified, text_cursor
+from .rows import digest_sql, fetch_text, qualified, version_hash
 from .sql_checks import run_checks
 from .decoding import parse_timestamp
 
 _SHOWN = 5  # differences printed for each check
-_SYSTEM = ["operation_type", "lsn_from", "lsn_to", "change_seq", "valid_from", "valid_to",
-           "is_current"]
+SYSTEM_COLUMNS = ["operation_type", "lsn_from", "lsn_to", "change_seq", "valid_from",
+                  "valid_to", "is_current"]
 
 
 class Found:
@@ -37,11 +37,14 @@ class Found:
         self.valid_from, self.valid_to = row[width + 4], row[width + 5]
         self.is_current = row[width + 6] == "t"
         self.key = spec.key_of(self.values)
+        self.hash = version_hash(row[width:] + row[:width]) if self.lsn_to else None
 
 
-def read_history(connection, spec):
+def read_history(connection, spec, since=0):
+    """Every version that was not closed by then."""
     rows = fetch_text(connection, qualified(spec.target_schema, spec.history_table),
-                      spec.target_columns + _SYSTEM)
+                      spec.target_columns + SYSTEM_COLUMNS,
+                      f"lsn_to is null or lsn_to > '{format_lsn(since)}'")
     return [Found(spec, row) for row in rows]
 
 
@@ -85,10 +88,14 @@ def compare_keyed(spec, expected, found):
     return problems
 
 
-def compare_unkeyed(spec, expected, found):
-    """The same where rows may repeat: which of identical versions was closed is not told."""
+def compare_unkeyed(spec, expected, found, since=0):
+    """The same where rows may repeat: which of identical versions was closed is not told.
+
+    So what began up to `since` was compared when it began: now another one may be left.
+    """
     def begins(versions):
-        return Counter((spec.kept(v.values), v.op, v.lsn_from, v.change_seq) for v in versions)
+        return Counter((spec.kept(v.values), v.op, v.lsn_from, v.change_seq) for v in versions
+                       if v.lsn_from > since)
 
     def ends(versions):
         return Counter((spec.kept(v.values), v.lsn_to) for v in versions
@@ -102,14 +109,12 @@ def compare_unkeyed(spec, expected, found):
     return problems
 
 
-def compare_times(model, found):
-    """A streamed version's time is its commit's, raised at most to the latest one before it."""
-    ends = [end for end, _ in model.commits]
-    highest, bounds = None, {}
-    for end, time in model.commits:
-        highest = time if highest is None else max(highest, time)
-        bounds[end] = (time, highest)
-    # Copied rows carry the snapshot's time, and a later version of such a row is not earlier.
+def compare_times(model, found, copied=None):
+    """A streamed version's time is its commit's, raised at most to the latest one before it.
+
+    `copied` is the seam of the table and its time, which every copied version carries.
+    """
+    # A later version of a copied row is not earlier than the copy.
     ceiling = max((parse_timestamp(v.valid_from) for v in found if v.op == "SNAPSHOT"),
                   default=None)
     problems = []
@@ -117,16 +122,21 @@ def compare_times(model, found):
         sides = [(version.lsn_to, version.valid_to)]
         if version.op != "SNAPSHOT":
             sides.append((version.lsn_from, version.valid_from))
+        elif copied and version.lsn_from == copied[0] \
+                and parse_timestamp(version.valid_from) != copied[1]:
+            problems.append(f"time {version.valid_from} is not the snapshot's {copied[1]}: "
+                            f"{_describe(version)}")
         for lsn, text in sides:
             if lsn is None or text is None:
                 continue
-            if lsn not in bounds:
+            if lsn not in model.times:
+                ends = [end for end, _ in model.commits]
                 place = bisect.bisect(ends, lsn)
                 near = [format_lsn(e) for e in ends[max(0, place - 1):place + 1]]
                 problems.append(f"no commit ends at {format_lsn(lsn)} (near {near}): "
                                 f"{_describe(version)}")
                 continue
-            low, high = bounds[lsn]
+            low, high = model.times[lsn]
             high = max(high, ceiling) if ceiling else high
             if not low <= parse_timestamp(text) <= high:
                 problems.append(f"time {text} is not the commit's {low}: {_describe(version)}")
@@ -150,6 +160,7 @@ class SetV:
         self.seed = seed if seed is not None else int(os.environ.get(
             "PGCHRONICLE_SEED", random.SystemRandom().randrange(1 << 32)))
         self.published = published
+        self.since = 0  # Versions closed up to here were compared before.
         self.problems = []
         self.model = None
 
@@ -164,11 +175,13 @@ class SetV:
             self._checkpoint(target)
             for spec in self.specs:
                 self._current(source, target, spec)
-                for name, rows in run_checks(target, spec, self.pipeline, self.fate_column):
-                    self._report(f"{name} {spec.name}", [str(row) for row in rows])
-                self._log(target, spec)
+                self._invariants(target, spec)
+                self._log(target, spec, self._copied(source, target, spec))
                 self._rows_per_commit(target, spec)
-            self._as_of(target)
+            points = self.model.digests
+            if len(points) > self.as_of_samples:
+                points = random.Random(self.seed).sample(points, self.as_of_samples)
+            self._as_of(target, points)
         return self.problems
 
     def assert_holds(self):
@@ -202,11 +215,19 @@ class SetV:
     def _seams(self, target):
         return self._table_state(target, "seam")
 
+    def _invariants(self, target, spec):
+        for name, rows in run_checks(target, spec, self.pipeline, self.fate_column):
+            self._report(f"{name} {spec.name}", [str(row) for row in rows])
+
     def _current(self, source, target, spec):
+        self._compare_rows(source, target, spec, self.model.source[spec.id].live,
+                           self.model.columns_at(spec.id, float("inf")))
+
+    def _compare_rows(self, source, target, spec, columns, target_columns):
         history = qualified(spec.target_schema, spec.history_table)
-        want = Counter(fetch_text(source, qualified(spec.schema, spec.name), spec.columns,
+        want = Counter(fetch_text(source, qualified(spec.schema, spec.name), columns,
                                   spec.row_filter[0] if spec.row_filter else "true"))
-        have = Counter(fetch_text(target, history, spec.target_columns, "is_current"))
+        have = Counter(fetch_text(target, history, target_columns, "is_current"))
         self._report(f"V1 {spec.name}",
                      [f"only in the source: {row} x{n}" for row, n in (want - have).items()]
                      + [f"only in the history: {row} x{n}" for row, n in (have - want).items()])
@@ -221,52 +242,80 @@ class SetV:
         elif last is not None and last > position:
             self._report("V7", [f"last_commit_end {format_lsn(last)} is after position "
                                 f"{format_lsn(position)}"])
-        streamed = [end for end, _ in self.model.digests if end > start]
+        streamed = any(end > start for end, _ in self.model.digests)
         if last not in known and (streamed or last not in (None, 0, start)):
             self._report("V7", [f"last_commit_end {last and format_lsn(last)} is no commit's end"])
 
-    def _log(self, target, spec):
-        found = read_history(target, spec)
+    def _log(self, target, spec, copied):
+        """Returns the versions that were compared."""
+        found = read_history(target, spec, self.since)
         expected = self.model.versions(spec.id)
-        compare = compare_keyed if spec.key else compare_unkeyed
-        self._report(f"V8 {spec.name}", compare(spec, expected, found))
-        self._report(f"V8 times {spec.name}", compare_times(self.model, found))
+        differences = compare_keyed(spec, expected, found) if spec.key else \
+            compare_unkeyed(spec, expected, found, self.since)
+        self._report(f"V8 {spec.name}", differences)
+        self._report(f"V8 times {spec.name}", compare_times(self.model, found, copied))
+        return found
+
+    def _copied(self, source, target, spec):
+        """(seam, the time of its snapshot), or None where each copied row has a time of its own.
+
+        The time is that of most copied rows of the tables with this seam.
+        """
+        with source.cursor() as cursor:
+            cursor.execute("show track_commit_timestamp")
+            if cursor.fetchone()[0] == "on":
+                return None
+        seam = self._seams(target).get(spec.id)
+        if seam is None:
+            return None
+        times = " union all ".join(
+            f"select valid_from from {qualified(other.target_schema, other.history_table)} "
+            f"where operation_type = 'SNAPSHOT' and lsn_from = '{format_lsn(seam)}'"
+            for other in self.specs)
+        with target.cursor() as cursor:
+            cursor.execute("select valid_from::text from (" + times + ") as copied "
+                           "group by valid_from order by count(*) desc limit 1")
+            row = cursor.fetchone()
+            return row and (seam, parse_timestamp(row[0]))
 
     def _rows_per_commit(self, target, spec):
         with target.cursor() as cursor:
             cursor.execute("select lsn_from::text, count(*) from "
                            f"{qualified(spec.target_schema, spec.history_table)} "
-                           "where operation_type <> 'SNAPSHOT' group by lsn_from")
+                           "where operation_type <> 'SNAPSHOT' and lsn_from > %s group by lsn_from",
+                           (format_lsn(self.since),))
             have = {parse_lsn(lsn): count for lsn, count in cursor.fetchall()}
-        want = Counter(v.lsn_from for v in self.model.versions(spec.id) if v.op != "SNAPSHOT")
+        want = Counter(v.lsn_from for v in self.model.versions(spec.id)
+                       if v.op != "SNAPSHOT" and v.lsn_from > self.since)
         self._report(f"V11 {spec.name}",
                      [f"commit {format_lsn(lsn)} has {have.get(lsn, 0)} rows instead of "
                       f"{want.get(lsn, 0)}"
                       for lsn in sorted(want.keys() | have.keys())
                       if want.get(lsn, 0) != have.get(lsn, 0)])
 
-    def _as_of(self, target):
+    def _as_of(self, target, points):
+        """`points` are pairs of an LSN and {table: digest}. Returns how many were compared."""
         begins = self._table_state(target, "consistent_from")
-        chosen = self.model.digests
-        if len(chosen) > self.as_of_samples:
-            chosen = random.Random(self.seed).sample(chosen, self.as_of_samples)
-        for end, digests in chosen:
+        start, compared = self._slot_start(target), 0
+        for end, digests in points:
+            asked = False
             for spec in self.specs:
-                begin = max(begins.get(spec.id, 0), spec.published_from)
-                if end < begin or end < self._slot_start(target):
+                begin = max(begins.get(spec.id, 0), spec.published_from, start)
+                if end < begin or spec.id not in digests:
                     continue
+                asked = True
                 have = self._digest_then(target, spec, end)
                 if have != digests[spec.id]:
                     self._report(f"V9 {spec.name}",
                                  [f"as of {format_lsn(end)}: (rows, digest) {have} instead of "
                                   f"{digests[spec.id]}"])
+            compared += asked
+        return compared
 
-    @staticmethod
-    def _digest_then(target, spec, lsn):
+    def _digest_then(self, target, spec, lsn):
         function = qualified(spec.target_schema, f"{spec.name}_as_of_lsn")
-        with text_cursor(target) as cursor:
+        with target.cursor() as cursor:
             cursor.execute(digest_sql(f"{function}('{format_lsn(lsn)}'::pg_lsn)",
-                                      spec.target_columns))
+                                      self.model.columns_at(spec.id, lsn)))
             count, total = cursor.fetchone()
             return int(count), int(total)
-
