@@ -118,6 +118,29 @@ def test_s03_ten_thousand_keys_shifted_by_one_are_ten_thousand_new_keys(scene):
         batch={"max_rows": 3000}) == expected  # In several pieces.
 
 
+def test_s03_a_value_out_of_line_goes_along_with_its_key(scene):
+    a, b = ("a" * 5000, "b" * 5000)
+    assert _both_identities(
+        scene, TABLE + "; alter table {t} alter v set storage external",
+        f"insert into {{t}} values (1, '{a}'), (2, '{b}')",
+        "update {t} set id = -1 where id = 1; update {t} set id = 1 where id = 2;"
+        "update {t} set id = 2 where id = -1",
+        "update {t} set id = id + 10") == [
+        (1, 1, "INSERT", 1, a, 2),
+        (1, 2, "INSERT", 2, b, 2),
+        (2, 1, "REKEY", 1, a, 2),
+        (2, 1, "UPDATE", -1, a, 2),
+        (2, 2, "REKEY", 2, b, 2),
+        (2, 2, "UPDATE", 1, b, 3),
+        (2, 3, "REKEY", -1, a, 2),
+        (2, 3, "UPDATE", 2, a, 3),
+        (3, 1, "REKEY", 1, b, 3),
+        (3, 1, "UPDATE", 11, b, None),
+        (3, 2, "REKEY", 2, a, 3),
+        (3, 2, "UPDATE", 12, a, None),
+    ]
+
+
 def test_s03_keys_that_are_unique_only_at_commit_are_no_row_keys(scene):
     """A deferrable primary key may be taken twice for a moment, so rows go by their content."""
     oracle, service = begin(
