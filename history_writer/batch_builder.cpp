@@ -29,6 +29,18 @@ bool has_key(const HistoryTable& table, const std::vector<Value>& values) {
     });
 }
 
+/// pgoutput marks an old tuple by the root's replica identity and fills it by the partition's: under
+/// a root with FULL it may hold the key and NULL for all that was not sent. Taken for a key where
+/// all the rest is NULL, it says nothing wrong in either case.
+bool may_be_key_only(const HistoryTable& table, const std::vector<Value>& values) {
+    if (!table.partitioned || !table.keyed) return false;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool in_key = std::ranges::find(table.key, i) != table.key.end();
+        if (!in_key && values[i].kind != ValueKind::null) return false;
+    }
+    return true;
+}
+
 /// A key is tens of bytes; where it is a whole row, one of the usual size.
 constexpr std::size_t key_bytes_kept_max = 64U << 10U;
 
@@ -263,11 +275,12 @@ BatchBuilder::Outcome BatchBuilder::update(
     if (!read_values(*table, change.new_tuple, new_values_)) {
         return error(PlanErrc::form_mismatch, *table, change_seq);
     }
-    const bool full = change.old_kind == pgoutput::OldTupleKind::full;
+    bool full = change.old_kind == pgoutput::OldTupleKind::full;
     if (change.old_kind != pgoutput::OldTupleKind::none) {
         if (!read_values(*table, change.old_tuple, old_values_)) {
             return error(PlanErrc::form_mismatch, *table, change_seq);
         }
+        full = full && !may_be_key_only(*table, old_values_);
         if (!full && !has_key(*table, old_values_)) {
             return error(PlanErrc::key_not_sent, *table, change_seq);
         }
@@ -360,7 +373,8 @@ BatchBuilder::Outcome BatchBuilder::remove(
     if (!read_values(*table, change.old_tuple, old_values_)) {
         return error(PlanErrc::form_mismatch, *table, change_seq);
     }
-    const bool full = change.old_kind == pgoutput::OldTupleKind::full;
+    const bool full = change.old_kind == pgoutput::OldTupleKind::full &&
+                      !may_be_key_only(*table, old_values_);
     if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
     if (!full && !has_key(*table, old_values_)) {
         return error(PlanErrc::key_not_sent, *table, change_seq);

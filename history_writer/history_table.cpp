@@ -172,6 +172,8 @@ HistoryTable plan_history_table(
     table.base_name = name.table.ends_with(suffix) && name.table.size() > suffix.size()
                           ? name.table.substr(0, name.table.size() - suffix.size())
                           : name.table;
+    constexpr char partitioned_kind = 'p';
+    table.partitioned = source.kind == partitioned_kind;
     table.names = settings.tables.history_columns;
     table.on_unknown_key = settings.snapshot == config::Snapshot::never
                                ? config::OnUnknownKey::open

@@ -66,6 +66,8 @@ struct HistoryTable {
     /// The table's rows have not been copied yet: a change may meet a row that nobody has seen.
     bool below_seam{false};
 
+    /// The root of partitions, each of which may have a replica identity of its own.
+    bool partitioned{false};
     /// Of the changes that one transaction makes to a key, only their net effect is kept. Not
     /// without a key.
     bool collapse{false};

@@ -226,12 +226,8 @@ def test_a_truncate_is_sent_of_the_root_alone_where_the_root_is_published(scene,
         + [(3 if truncated else 2, 1, "INSERT", 4, None)])
 
 
-OTHER_IDENTITY = pytest.mark.xfail(strict=True, reason="a partition's old tuple is read with the "
-                                   "replica identity of its root")
-
-
 @pytest.mark.parametrize("root, leaf", [
-    pytest.param("full", "default", marks=OTHER_IDENTITY), ("default", "full"), ("full", "full")])
+    ("full", "default"), ("default", "full"), ("full", "full")])
 def test_a_partition_may_have_another_identity_than_its_root(scene, root, leaf):
     each(scene, TREE.replace("v text,", "v text, big text,"),
          *(f"alter table operations.{name} alter big set storage external" for name in LEAVES),

@@ -126,8 +126,6 @@ def test_a_key_without_overlaps_is_a_key(scene):
 
 # -- values that only one side knows ----------------------------------------------------------
 
-@pytest.mark.xfail(strict=True, reason="binary values are passed on to a target that reads them "
-                                       "as 178956970 years")
 @pytest.mark.parametrize("when", ["copied", "streamed"])
 @pytest.mark.parametrize("value, kind", [
     ("'infinity'", "interval"), ("'-infinity'", "interval"), ("'{infinity}'", "interval[]")])
