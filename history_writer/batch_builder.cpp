@@ -29,9 +29,9 @@ bool has_key(const HistoryTable& table, const std::vector<Value>& values) {
     });
 }
 
-/// pgoutput marks an old tuple by the root's replica identity and fills it by the partition's: under
-/// a root with FULL it may hold the key and NULL for all that was not sent. Taken for a key where
-/// all the rest is NULL, it says nothing wrong in either case.
+/// pgoutput marks an old tuple by the root's replica identity and fills it by the partition's:
+/// under a root with FULL it may hold the key and NULL for all that was not sent. Taken for a key
+/// where all the rest is NULL, it says nothing wrong in either case.
 bool may_be_key_only(const HistoryTable& table, const std::vector<Value>& values) {
     if (!table.partitioned || !table.keyed) return false;
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -373,8 +373,8 @@ BatchBuilder::Outcome BatchBuilder::remove(
     if (!read_values(*table, change.old_tuple, old_values_)) {
         return error(PlanErrc::form_mismatch, *table, change_seq);
     }
-    const bool full = change.old_kind == pgoutput::OldTupleKind::full &&
-                      !may_be_key_only(*table, old_values_);
+    const bool full =
+        change.old_kind == pgoutput::OldTupleKind::full && !may_be_key_only(*table, old_values_);
     if (!table->keyed && !full) return error(PlanErrc::missing_old_tuple, *table, change_seq);
     if (!full && !has_key(*table, old_values_)) {
         return error(PlanErrc::key_not_sent, *table, change_seq);

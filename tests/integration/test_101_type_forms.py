@@ -19,7 +19,8 @@ WITHOUT_ORDER = {
 
 # Kept as text, so that one of them makes the whole stream text.
 NAMES = {"regclass", "regtype", "regproc", "regprocedure", "regrole", "regnamespace",
-         "regcollation", "regconfig", "regdictionary", "regoper", "regoperator", "aclitem"}
+         "regcollation", "regconfig", "regdictionary", "regoper", "regoperator", "aclitem",
+         "oidvector", "int2vector"}
 
 
 class Places:

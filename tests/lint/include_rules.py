@@ -57,6 +57,7 @@ COMPOSITION = {
     "replicator/io/service.cpp": {"history_writer/pg", "initial_copy"},
     "replicator/io/pipeline_tables.hpp": {"history_writer/pg", "initial_copy"},
     "replicator/io/pipeline_tables.cpp": {"history_writer/pg", "initial_copy"},
+    "replicator/io/pipeline_tables_recheck.cpp": {"history_writer/pg"},
 }
 
 # What of other people's code is spoken to in one place only: pattern of the include -> pattern of
