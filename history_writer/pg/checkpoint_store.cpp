@@ -87,4 +87,15 @@ void write_first_checkpoint(
     target.exec("COMMIT");
 }
 
+void store_publications(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const std::vector<std::string>& publications
+) {
+    target.exec(
+        "UPDATE pgchronicle.checkpoint SET publications = $2::text[] WHERE pipeline = $1",
+        {pipeline, pq::array_text(publications)}
+    );
+}
+
 }  // namespace pgchronicle::history_writer::pg

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -17,6 +18,13 @@ void write_first_checkpoint(
     pq::Connection& target,
     const std::string& pipeline,
     const Checkpoint& checkpoint
+);
+
+/// Remembers which publications the stream is made of.
+void store_publications(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const std::vector<std::string>& publications
 );
 
 /// SQL for reading a timestamptz column as PostgreSQL microseconds: for queries of our own.

@@ -264,7 +264,13 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
         startup = check_startup(facts);
     }
     slot_position_ = facts.slot->confirmed_flush_lsn;
-    if (startup == Startup::go_on) return *facts.checkpoint;
+    if (startup == Startup::go_on) {
+        // Should one of them go again, its tables will be missed.
+        if (facts.checkpoint->source.publications.size() != facts.publication_names.size()) {
+            pg::store_publications(target, settings_.pipeline, facts.publication_names);
+        }
+        return *facts.checkpoint;
+    }
 
     Checkpoint first;
     first.source = {
@@ -336,13 +342,16 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     }
     initial_copy::CopyOptions options;
     options.snapshot.source = source_options();
-    options.snapshot.create_slot_command =
-        create_snapshot_slot("pgchronicle_copy_" + std::to_string(::getpid()), source_version_);
     options.snapshot.connections_max = settings_.copy.workers;
     options.snapshot.commit_times = commit_times;
     options.target = target_options();
     options.pipeline = settings_.pipeline;
     options.writer_pid = target.exec("SELECT pg_catalog.pg_backend_pid()").int64(0, 0);
+    // Processes of several hosts may copy from one source.
+    options.snapshot.create_slot_command = create_snapshot_slot(
+        "pgchronicle_copy_" + std::to_string(::getpid()) + "_" + std::to_string(options.writer_pid),
+        source_version_
+    );
     options.chunk_bytes = settings_.copy.chunk_bytes;
     initial_copy::SnapshotCopy copy{options, log_, life_.stop_token()};
     const auto seam = copy.prepare(pending);

@@ -43,8 +43,13 @@ CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     PRIMARY KEY (pipeline, source_schema, source_table)
 );
 -- Never two pipelines, or two tables, into one history table.
-CREATE UNIQUE INDEX IF NOT EXISTS table_state_target
-    ON pgchronicle.table_state (target_schema, target_table) WHERE state <> 'ended';
+-- Looked for first, since IF NOT EXISTS waits for whoever is writing.
+DO $$ BEGIN
+    IF to_regclass('pgchronicle.table_state_target') IS NULL THEN
+        CREATE UNIQUE INDEX table_state_target
+            ON pgchronicle.table_state (target_schema, target_table) WHERE state <> 'ended';
+    END IF;
+END $$;
 
 -- Each shape that a source table has had.
 CREATE TABLE IF NOT EXISTS pgchronicle.relation_shape (
@@ -97,6 +102,11 @@ CREATE TABLE IF NOT EXISTS pgchronicle.pending_value (
     change_seq    bigint NOT NULL,
     columns       text[] NOT NULL
 );
+DO $$ BEGIN
+    IF to_regclass('pgchronicle.pending_value_version') IS NULL THEN
+        CREATE INDEX pending_value_version ON pgchronicle.pending_value (lsn_from, change_seq);
+    END IF;
+END $$;
 
 -- Identity of a row that has no key: its text form, hashed, under settings that fix the text form.
 CREATE OR REPLACE FUNCTION pgchronicle.row_hash(r record) RETURNS bigint
