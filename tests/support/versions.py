@@ -10,16 +10,14 @@ def major(database):
 
 def needs(database, version, what):
     """Skips the test where the server is older than the first version that has `what`."""
-    have = major(database)
-    if have < version:
-        pytest.skip(f"{what}: from PostgreSQL {version} on; this server is {have}")
+    if major(database) < version:
+        pytest.skip(f"{what}: from PostgreSQL {version} on")
 
 
 def without(database, version, what):
     """Skips the test where the server is of that version or newer."""
-    have = major(database)
-    if have >= version:
-        pytest.skip(f"{what}: before PostgreSQL {version}; this server is {have}")
+    if major(database) >= version:
+        pytest.skip(f"{what}: before PostgreSQL {version}")
 
 
 def needs_lz4(database):
