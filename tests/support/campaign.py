@@ -92,6 +92,9 @@ class Campaign:
             for number in range(rounds):
                 if number:
                     drive.settle()
+                    if number % 2 == 0:
+                        # Otherwise what a swap leaves to be copied is copied under load.
+                        self._catch_up(supervisor)
                 events = [(self.chance.random(), lambda: self._kill(supervisor))] \
                     if kill_each_round else []
                 drive.points.clear()

@@ -26,6 +26,7 @@ class RollingV(SetV):
         self.chance = random.Random(self.seed)
         self.points = []  # as-of reads to be compared at the end
         self.points_compared = 0
+        self.unmodelled_points = 0  # the same of tables that the model does not tell
         self.transactions = self.versions = 0  # with changes, decoded by the oracle; compared
         self._closed = {spec.id: [] for spec in self.specs}  # (count, digest) of each round
         self._rounds = []  # (LSN after which it began, LSN at which it ended)
@@ -73,6 +74,8 @@ class RollingV(SetV):
                 self.fate_column = self.fates.get(spec.name)
                 self._invariants(target, spec)
             self.points_compared += self._as_of(target, self.points)
+            for spec in self.unmodelled:
+                self.unmodelled_points += self._as_of(target, self.points, [spec])
             for spec in self.specs:
                 self._compare_closed(target, spec)
         return self.problems
@@ -105,6 +108,9 @@ class RollingV(SetV):
         for history in self.model.history.values():
             history.log = [version for version in history.log if version.open]
         self.since = last
+
+    def _columns_then(self, spec, lsn):
+        return spec.columns if spec in self.unmodelled else super()._columns_then(spec, lsn)
 
     def _rows_as_in_source(self, source, target, spec):
         self._compare_rows(source, target, spec, spec.columns, spec.columns)

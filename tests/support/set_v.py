@@ -293,13 +293,13 @@ class SetV:
                       for lsn in sorted(want.keys() | have.keys())
                       if want.get(lsn, 0) != have.get(lsn, 0)])
 
-    def _as_of(self, target, points):
+    def _as_of(self, target, points, specs=None):
         """`points` are pairs of an LSN and {table: digest}. Returns how many were compared."""
         begins = self._table_state(target, "consistent_from")
         start, compared = self._slot_start(target), 0
         for end, digests in points:
             asked = False
-            for spec in self.specs:
+            for spec in specs or self.specs:
                 begin = max(begins.get(spec.id, 0), spec.published_from, start)
                 if end < begin or spec.id not in digests:
                     continue
@@ -312,10 +312,13 @@ class SetV:
             compared += asked
         return compared
 
+    def _columns_then(self, spec, lsn):
+        return self.model.columns_at(spec.id, lsn)
+
     def _digest_then(self, target, spec, lsn):
         function = qualified(spec.target_schema, f"{spec.name}_as_of_lsn")
         with target.cursor() as cursor:
             cursor.execute(digest_sql(f"{function}('{format_lsn(lsn)}'::pg_lsn)",
-                                      self.model.columns_at(spec.id, lsn)))
+                                      self._columns_then(spec, lsn)))
             count, total = cursor.fetchone()
             return int(count), int(total)

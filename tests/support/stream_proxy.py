@@ -91,7 +91,8 @@ class StreamProxy:
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
                 server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_WR)  # Also where a killed client has reset the connection.
 
     def _to_client(self, client, server):
         reader = server.makefile("rb")

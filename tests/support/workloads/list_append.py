@@ -22,7 +22,8 @@ class ListAppend(Workload):
             "alter table operations.la_b replica identity full;"
             "create table operations.la_c (list text not null, k integer primary key);"
             "create sequence operations.la_number;"
-            "insert into operations.la_b select -g, format('%s/1', -g) from generate_series(1, 10) g;"
+            "insert into operations.la_b select -g, format('%s/1', -g) "
+            "from generate_series(1, 10) g;"
             "insert into operations.la_c select format('%s/1', -10 - g), -g "
             "from generate_series(1, 10) g")
 
@@ -76,5 +77,5 @@ class ListAppend(Workload):
             from ({last}) as version
             where operation_type <> 'DELETE'
             group by element
-            having count(*) <> split_part(element, '/', 2)::integer
+            having count(*)::text <> split_part(element, '/', 2)
                 or count(distinct lsn_from) <> 1"""
