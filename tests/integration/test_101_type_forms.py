@@ -20,7 +20,7 @@ WITHOUT_ORDER = {
 # Kept as text, so that one of them makes the whole stream text.
 NAMES = {"regclass", "regtype", "regproc", "regprocedure", "regrole", "regnamespace",
          "regcollation", "regconfig", "regdictionary", "regoper", "regoperator", "aclitem"}
-DOMAINS_TO_MEND = NAMES  # See the last but two test.
+DOMAINS_TO_MEND = NAMES  # They have a test of their own below.
 
 
 class Places:
