@@ -361,16 +361,16 @@ def test_s07_rows_inserted_behind_a_truncate_in_its_transaction_begin_anew(scene
 
 def test_s07_a_truncate_of_many_rows_is_one_statement(scene):
     oracle, service = begin(scene, KEYED + "; insert into operations.t select g, 'v' from "
-                            "generate_series(1, 20000) g", "t")
+                            "generate_series(1, 10000) g", "t")
     mark = scene.target_cluster.log_mark()
     scene.target.execute(f"alter database {scene.target.name} set log_statement = 'all'")
     scene.terminate_writer()  # The setting counts from the next connection on.
     each(scene, "truncate operations.t; insert into operations.t select g, 'w' from "
-                "generate_series(1, 20000) g")
+                "generate_series(1, 10000) g")
     _finish(scene, service, oracle, scene.spec("t"), as_of_samples=3)
     assert scene.target.query("select operation_type, count(*)::integer from analytics.t_history "
                               "group by 1 order by 1") \
-        == [("INSERT", 20000), ("SNAPSHOT", 20000), ("TRUNCATE", 20000)]
+        == [("INSERT", 10000), ("SNAPSHOT", 10000), ("TRUNCATE", 10000)]
     touching = [line for line in scene.target_cluster.log_since(mark).splitlines()
                 if "t_history" in line and " pgchronicle " in line]
     assert 0 < len(touching) < 100, len(touching)

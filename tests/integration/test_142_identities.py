@@ -182,48 +182,57 @@ LEAVES = ["p1", "p21", "p22"]
 ROWS = "insert into operations.p values (1, 1, 'a'), (2, 11, 'b'), (3, 21, 'c')"
 
 
-@pytest.mark.parametrize("how", ["delete from", "truncate"])
-@pytest.mark.parametrize("level, ended", [("p", LEAVES), ("p2", ["p21", "p22"]), ("p21", ["p21"])])
-def test_leaves_end_what_is_deleted_or_truncated_at_any_level(scene, how, level, ended):
+LEVELS = {"p": LEAVES, "p2": ["p21", "p22"], "p21": ["p21"]}
+
+
+def test_leaves_end_what_is_deleted_or_truncated_at_any_level(scene):
     oracle, service = begin(scene, TREE, *LEAVES)
-    each(scene, ROWS, f"{how} operations.{level}", "insert into operations.p values (4, 11, 'd')")
+    expected = {leaf: [] for leaf in LEAVES}
+    commit = 0
+    for level, ended in LEVELS.items():
+        rest = [leaf for leaf in LEAVES if leaf not in ended]
+        for how, operation in (("delete from", "DELETE"), ("truncate", "TRUNCATE")):
+            each(scene, ROWS, f"{how} operations.{level}", "delete from operations.p")
+            for row, leaf in enumerate(LEAVES, 1):
+                # A TRUNCATE takes one number, whatever it names.
+                end, place, by = (commit + 2, ended.index(leaf) + 1, operation) \
+                    if leaf in ended else (commit + 3, rest.index(leaf) + 1, "DELETE")
+                expected[leaf] += [(commit + 1, row, "INSERT", row, end),
+                                   (end, 1 if by == "TRUNCATE" else place, by, row, end)]
+            commit += 3 if rest else 2
     finish(scene, service, oracle, *map(scene.spec, LEAVES))
-    operation = how.split()[0].upper()
-    found = logs(scene, **dict.fromkeys(LEAVES, "id"))
-    for number, leaf in enumerate(LEAVES, 1):
-        numbers = [row[1] for row in found[leaf] if row[2] == operation]
-        expected = [1] if operation == "TRUNCATE" else [ended.index(leaf) + 1] \
-            if leaf in ended else []
-        assert numbers == (expected if leaf in ended else []), leaf
-        assert (1, number, "INSERT", number, 2 if leaf in ended else None) in found[leaf]
+    assert logs(scene, **dict.fromkeys(LEAVES, "id")) == expected
 
 
-@pytest.mark.parametrize("level, ended", [("p", [1, 2, 3]), ("p2", [2, 3]), ("p21", [2])])
-def test_the_root_ends_what_is_deleted_at_any_level(scene, level, ended):
+def test_the_root_ends_what_is_deleted_at_any_level(scene):
     each(scene, TREE)
     scene.publish("all tables with (publish_via_partition_root = true)")
     oracle = scene.oracle("p")
     oracle.root_of = {("operations", leaf): ("operations", "p") for leaf in [*LEAVES, "p2"]}
     service = scene.start_streaming()
-    each(scene, ROWS, f"delete from operations.{level}")
+    for level in LEVELS:
+        each(scene, ROWS, f"delete from operations.{level}", "delete from operations.p")
     finish(scene, service, oracle, scene.spec("p"))
-    assert [row for row in log_of(scene, "p", "id") if row[2] == "DELETE"] == [
-        (2, number, "DELETE", row, 2) for number, row in enumerate(ended, 1)]
+    assert [row[:4] for row in log_of(scene, "p", "id") if row[2] == "DELETE"] == [
+        (2, 1, "DELETE", 1), (2, 2, "DELETE", 2), (2, 3, "DELETE", 3),
+        (4, 1, "DELETE", 2), (4, 2, "DELETE", 3), (5, 1, "DELETE", 1),
+        (7, 1, "DELETE", 2), (8, 1, "DELETE", 1), (8, 2, "DELETE", 3)]
 
 
-@pytest.mark.parametrize("level", ["p", "p2", "p21"])
-def test_a_truncate_is_sent_of_the_root_alone_where_the_root_is_published(scene, level):
-    """What README says: a TRUNCATE of one partition is not sent. The rows stay open."""
+def test_a_truncate_is_sent_of_the_root_alone_where_the_root_is_published(scene):
+    """As the README says: a TRUNCATE of one partition is not sent, and its rows stay open."""
     each(scene, TREE)
     scene.publish("all tables with (publish_via_partition_root = true)")
     service = scene.start_streaming()
-    each(scene, ROWS, f"truncate operations.{level}", "insert into operations.p values (4, 1, 'd')")
+    each(scene, ROWS, "truncate operations.p21", "truncate operations.p2",
+         "insert into operations.p values (4, 1, 'd')")
+    scene.catch_up(service)
+    inserted = [(1, 1, "INSERT", 1), (1, 2, "INSERT", 2), (1, 3, "INSERT", 3), (2, 1, "INSERT", 4)]
+    assert log_of(scene, "p", "id") == [(*row, None) for row in inserted]
+    each(scene, "truncate operations.p")
     _stopped(scene, service)
-    truncated = [1, 2, 3] if level == "p" else []
-    assert log_of(scene, "p", "id") == sorted(
-        [(1, n, "INSERT", n, 2 if truncated else None) for n in (1, 2, 3)]
-        + [(2, 1, "TRUNCATE", n, 2) for n in truncated]
-        + [(3 if truncated else 2, 1, "INSERT", 4, None)])
+    assert log_of(scene, "p", "id") == [(*row, 3) for row in inserted] \
+        + [(3, 1, "TRUNCATE", row, 3) for row in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("root, leaf", [
