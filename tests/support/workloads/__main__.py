@@ -54,7 +54,7 @@ def _row(cells):
 def main():
     transactions = int(os.environ.get("TRANSACTIONS", "100000"))
     seed = os.environ.get("PGCHRONICLE_SEED", str(random.SystemRandom().randrange(1 << 32)))
-    print(f"seed {seed}, {pg_bin()}\n", flush=True)
+    print(f"seed {seed}, {pg_bin('source')}\n", flush=True)
     factory = ClusterFactory()
     total, wrong = 0, []
     try:
