@@ -116,7 +116,7 @@ def german(factory):
 @pytest.mark.parametrize("form", ["binary", "text"])
 def test_money_is_the_same_number_where_the_source_writes_it_in_german(
         make_scene, new_cluster, target_cluster, program, german, form):
-    cluster = new_cluster("german")
+    cluster = new_cluster("german_source")
     cluster.stop()
     cluster.environment = {"LOCPATH": german}
     cluster.configure(lc_monetary="'de_DE.utf8'")

@@ -58,7 +58,8 @@ def main():
     factory = ClusterFactory()
     total, wrong = 0, []
     try:
-        clusters = [factory.create("source").start(), factory.create("target", fresh=True).start()]
+        clusters = [factory.create("source", "source").start(),
+                    factory.create("target", "target", fresh=True).start()]
         for cluster in clusters:
             create_roles(cluster)
         [(server,)] = clusters[0].query("show server_version_num")
