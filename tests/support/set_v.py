@@ -280,10 +280,11 @@ class SetV:
 
     def _rows_per_commit(self, target, spec):
         with target.cursor() as cursor:
+            # Without parameters, for a name may hold what reads like one.
             cursor.execute("select lsn_from::text, count(*) from "
-                           f"{qualified(spec.target_schema, spec.history_table)} "
-                           "where operation_type <> 'SNAPSHOT' and lsn_from > %s group by lsn_from",
-                           (format_lsn(self.since),))
+                           f"{qualified(spec.target_schema, spec.history_table)} where "
+                           "operation_type <> 'SNAPSHOT' and lsn_from > "
+                           f"'{format_lsn(self.since)}' group by lsn_from")
             have = {parse_lsn(lsn): count for lsn, count in cursor.fetchall()}
         want = Counter(v.lsn_from for v in self.model.versions(spec.id)
                        if v.op != "SNAPSHOT" and v.lsn_from > self.since)
