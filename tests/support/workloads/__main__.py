@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from ..campaign import Campaign
-from ..cluster import ClusterFactory, pg_bin
+from ..cluster import ClusterFactory
 from ..scene import Scene, create_roles
 from . import WORKLOADS
 
@@ -54,21 +54,20 @@ def _row(cells):
 def main():
     transactions = int(os.environ.get("TRANSACTIONS", "100000"))
     seed = os.environ.get("PGCHRONICLE_SEED", str(random.SystemRandom().randrange(1 << 32)))
-    print(f"seed {seed}, {pg_bin('source')}\n", flush=True)
     factory = ClusterFactory()
     total, wrong = 0, []
     try:
-        clusters = [factory.create("source", "source").start(),
-                    factory.create("target", "target", fresh=True).start()]
+        clusters = [factory.create(side, side, fresh=True).start() for side in ("source", "target")]
         for cluster in clusters:
             create_roles(cluster)
-        [(server,)] = clusters[0].query("show server_version_num")
+        servers = [cluster.query("show server_version")[0][0].split()[0] for cluster in clusters]
+        print(f"seed {seed}, source {servers[0]}, target {servers[1]}\n", flush=True)
         _row(COLUMNS)
         _row(["---"] * len(COLUMNS))
         for name, streaming, outcome in _campaigns(clusters, seed, transactions):
             total += outcome.transactions
             wrong += outcome.problems
-            _row([name, int(server) // 10000, streaming, outcome.transactions, outcome.versions,
+            _row([name, servers[0].split(".")[0], streaming, outcome.transactions, outcome.versions,
                   outcome.streamed, outcome.kills, outcome.points, len(outcome.problems),
                   f"{outcome.seconds:.0f}"])
             if name == "savepoint" and streaming == "on" and not outcome.streamed:
