@@ -86,6 +86,19 @@ KeyEquality equality_of(const source_catalog::Column& column) {
     }
 }
 
+/// As much of `name` as fits with a hash of `text` behind it; never half a character.
+std::string hashed(const std::string& name, const std::string& text) {
+    char hash[18];
+    const int size =
+        std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(fnv1a(text) & 0xFFFFFFFFU));
+    std::size_t cut = std::min(name.size(), name_bytes_max - static_cast<std::size_t>(size));
+    while (cut > 0 && cut < name.size() && (static_cast<unsigned char>(name[cut]) & 0xC0U) == 0x80U
+    ) {
+        --cut;
+    }
+    return name.substr(0, cut) + hash;
+}
+
 const std::vector<std::string>& key_columns(const source_catalog::Table& source) {
     return source.replica_identity == pgoutput::ReplicaIdentity::index ? source.identity_index
                                                                        : source.primary_key;
@@ -94,12 +107,7 @@ const std::vector<std::string>& key_columns(const source_catalog::Table& source)
 }  // namespace
 
 std::string shortened(const std::string& name) {
-    if (name.size() <= name_bytes_max) return name;
-    char hash[18];
-    std::snprintf(hash, sizeof hash, "_%08x", static_cast<unsigned>(fnv1a(name) & 0xFFFFFFFFU));
-    std::size_t cut = name_bytes_max - 9;
-    while (cut > 0 && (static_cast<unsigned char>(name[cut]) & 0xC0U) == 0x80U) --cut;
-    return name.substr(0, cut) + hash;
+    return name.size() <= name_bytes_max ? name : hashed(name, name);
 }
 
 TargetName
@@ -231,10 +239,10 @@ HistoryTable plan_history_table(
         if (described->deterministic_collation || kept.stored_as_text) continue;
         // Without the collation the history tells keys apart that the source does not.
         if (types.icu) {
-            kept.collation = {
-                shortened(described->collation_name),
-                described->collation_locale,
-                described->collation_rules};
+            // Schemas of the source may have another one of that name each.
+            const auto& locale = described->collation_locale;
+            const auto& rules = described->collation_rules;
+            kept.collation = {hashed(described->collation_name, locale + rules), locale, rules};
         } else {
             kept.equality = KeyEquality::bytes;
         }
