@@ -9,7 +9,7 @@ from support.pgchronicle import EXIT_OPERATOR
 from support.scene import SOURCE_USER, TARGET_USER
 from support.story import KEYED, begin, each, finish
 from support.type_values import HOSTILE
-from support.versions import kept_as_text
+from support.versions import kept_as_text, major
 
 # -- settings ---------------------------------------------------------------------------------
 
@@ -220,6 +220,9 @@ def test_a_byte_that_is_no_character_arrives_in_the_type_char_or_stops(scene, fo
     service = scene.start()
     service.wait_for(lambda: scene.streams(service), 60, "the stream")
     each(scene, 'insert into operations.t values (2, (-1)::"char")')
+    if form == "text" and major(scene.source) < 15:  # It prints the byte itself.
+        assert service.wait(60) == EXIT_OPERATOR, service.tail()
+        return
     scene.catch_up(service)
     assert service.stop() == 0, service.tail()
     assert scene.target.query('select id, v::integer from analytics.t_current order by id') \
