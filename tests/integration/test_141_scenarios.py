@@ -12,6 +12,7 @@ import pytest
 
 from support.pgchronicle import EXIT_OPERATOR
 from support.story import KEYED, begin, each, finish
+from support.versions import needs
 from support.version_log import keys_open_twice, log_of, logs
 
 
@@ -372,6 +373,7 @@ FILTER = ("region = 'EU'", lambda row: row["region"] == "EU")
 
 @pytest.mark.parametrize("identity", ["full", "default"])
 def test_s15_leaving_a_row_filter_is_a_delete_and_entering_one_an_insert(scene, identity):
+    needs(scene.source, 15, "row filters")
     each(scene, "create table operations.t (id integer, region text, v text, "
          f"primary key (id, region)); alter table operations.t replica identity {identity};"
          "insert into operations.t values (1, 'EU', 'old'), (2, 'US', 'old')")
@@ -396,6 +398,7 @@ def test_s15_leaving_a_row_filter_is_a_delete_and_entering_one_an_insert(scene, 
 
 
 def _entering_with_an_unchanged_value(scene, identity):
+    needs(scene.source, 15, "row filters")
     each(scene, "create table operations.t (id integer, region text, v text, big text, "
          "primary key (id, region)); alter table operations.t alter big set storage external;"
          f"alter table operations.t replica identity {identity};"

@@ -12,6 +12,7 @@ import pytest
 from support.pgchronicle import EXIT_OPERATOR
 from support.story import KEYED, begin, each, finish
 from support.version_log import log_of, logs
+from support.versions import needs
 
 TABLE = ("create table operations.t (id integer primary key, code text not null, v text, big text);"
          "create unique index t_code on operations.t (code);"
@@ -261,6 +262,7 @@ def test_a_partition_may_have_another_identity_than_its_root(scene, root, leaf):
 
 @pytest.mark.parametrize("identity", ["default", "index"])
 def test_columns_outside_a_column_list_are_not_in_the_history(scene, identity):
+    needs(scene.source, 15, "column lists")
     each(scene, TABLE, _identity("using index t_code" if identity == "index" else "default"),
          f"insert into operations.t values (1, 'one', 'old', {BIG})")
     key = "code" if identity == "index" else "id"
@@ -289,6 +291,7 @@ def test_columns_outside_a_column_list_are_not_in_the_history(scene, identity):
 
 
 def test_a_row_filter_over_the_key_makes_new_keys_enter_and_leave(scene):
+    needs(scene.source, 15, "row filters")
     row_filter = ("id < 100", lambda row: int(row["id"]) < 100)
     each(scene, KEYED, "insert into operations.t values (1, 'in'), (200, 'out')")
     scene.publish("table operations.t where (id < 100)")
@@ -308,6 +311,7 @@ def test_a_row_filter_over_the_key_makes_new_keys_enter_and_leave(scene):
 
 
 def test_a_row_filter_and_a_column_list_hold_for_the_copy_too(scene):
+    needs(scene.source, 15, "row filters")
     row_filter = ("id % 2 = 0", lambda row: int(row["id"]) % 2 == 0)
     each(scene, TABLE, f"insert into operations.t select g, 'c' || g, 'v', {BIG} from "
                        "generate_series(1, 4) g")
