@@ -131,7 +131,9 @@ bool wanted(const std::string& schema, const std::string& table, const config::S
 TargetType target_type(const source_catalog::Column& column, const TargetTypes& types) {
     constexpr char domain_kind = 'd';
     constexpr char base_kind = 'b';
-    if (!column.extension.empty() && column.type_kind == base_kind && column.has_binary_send) {
+    // From 18 on, array types are members of the extension, too.
+    if (!column.extension.empty() && column.type_kind == base_kind && !column.array &&
+        column.has_binary_send) {
         const auto found = types.extension_types.find({column.extension, column.type_name});
         if (found != types.extension_types.end()) {
             return {found->second.type_sql, false, &found->second};

@@ -190,6 +190,12 @@ TEST_CASE("a type of an extension is kept as such where the target has it", "[hi
     REQUIRE(with.columns[0].equals == "OPERATOR(ext.=)");
     REQUIRE(with.asks_equality);
     REQUIRE_FALSE(binary_safe(source, with));
+    // Binary, an array carries the number that its element's type has on the source.
+    source.columns[0].type_name = "_citext";
+    source.columns[0].array = true;
+    source.columns[0].element_type = 16'500;
+    types.extension_types[{"citext", "_citext"}] = {"ext._citext", "OPERATOR(pg_catalog.=)"};
+    REQUIRE(plan_history_table(source, settings(), types).columns[0].type_sql == "text");
 }
 
 TEST_CASE("a key's collation that makes texts equal is made on the target", "[history_writer]") {
