@@ -149,6 +149,11 @@ bool BatchBuilder::says_the_same(const TableChanges& changes, std::uint32_t befo
     const auto row_of = [&](const Version& version) {
         return std::span<const std::byte>{changes.payload}.subspan(version.offset, version.size);
     };
+    const auto take_field = [&](std::span<const std::byte>& rest) {
+        const auto field = field_of(rest, 0, form_);
+        rest = rest.subspan(field.size());
+        return field;
+    };
     const auto unknown = [&](const Version& version, std::size_t column) {
         return version.fill != no_index &&
                bit_set(changes.bitmaps, changes.fills[version.fill].bitmap, column);
@@ -156,11 +161,13 @@ bool BatchBuilder::says_the_same(const TableChanges& changes, std::uint32_t befo
     const Version& old = changes.versions[before];
     const Version& fresh = changes.versions.back();
     const auto& columns = changes.table->columns;
+    auto old_rest = row_of(old);
+    auto fresh_rest = row_of(fresh);
     for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto was = take_field(old_rest);
+        const auto is = take_field(fresh_rest);
         if (!columns[i].tracked) continue;
         if (unknown(old, i) != unknown(fresh, i)) return false;
-        const auto is = field_of(row_of(fresh), i, form_);
-        const auto was = field_of(row_of(old), i, form_);
         if (!std::equal(is.begin(), is.end(), was.begin(), was.end())) return false;
     }
     return true;

@@ -65,13 +65,9 @@ std::uint64_t fnv1a(const std::string& text) {
 }
 
 KeyEquality equality_of(const source_catalog::Column& column) {
-    constexpr char enum_kind = 'e';
     const auto base = column.base_type != 0 ? column.base_type : oid_of(column);
-    if (!column.deterministic_collation || contains(asked_oids, base)) {
+    if (!column.deterministic_collation || !built_in(base) || contains(asked_oids, base)) {
         return KeyEquality::asked;
-    }
-    if (!built_in(base)) {
-        return column.type_kind == enum_kind ? KeyEquality::bytes : KeyEquality::asked;
     }
     switch (base) {
     case numeric_oid:

@@ -94,7 +94,7 @@ void PipelineTables::open(Lsn position) {
         entries_[table.id] = entry_of(table, std::move(planned));
     }
     if (!needs_text_.empty()) form_ = WireForm::text;
-    check_names();
+    check_plans();
     const bool first_run = states_.empty();
     for (auto& [id, entry] : entries_) {
         const auto* const state = state_of(entry.source);
@@ -123,7 +123,7 @@ bool PipelineTables::known_before(pgoutput::RelationId id) const {
     });
 }
 
-void PipelineTables::check_names() const {
+void PipelineTables::check_plans() const {
     std::map<history_writer::TargetName, std::string> taken;
     for (const auto& [id, entry] : entries_) {
         const auto source = qualified(entry.source);
@@ -365,7 +365,7 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
     const bool was_due = before != entries_.end() && due(before->second);
     log_text_columns(planned);
     auto& entry = entries_[relation.id] = make(source, at);
-    check_names();
+    check_plans();
     if (gone && entry.pending) {
         // There is nothing to copy from any more; what the stream says is all that can be known.
         entry.pending = false;

@@ -96,7 +96,7 @@ private:
     [[nodiscard]] bool rewritten(const source_catalog::Table& table, const TableState& state);
     void compare_with_catalog(const std::vector<source_catalog::Table>& published);
     void find_withdrawn(const std::vector<source_catalog::Table>& published);
-    void check_names() const;
+    void check_plans() const;
 
     const config::Settings& settings_;
     pq::Connection& source_;

@@ -251,11 +251,11 @@ void Session::hand_over(bool continues) {
     start_job(
         [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
         [this, stored] {
+            note_stored(*stored);
             note_written(*written_);
             if (!written_->continues) parts_.on_progress();
             pipeline_.builder().recycle(std::move(*written_));
             written_.reset();
-            note_stored(*stored);
         }
     );
 }

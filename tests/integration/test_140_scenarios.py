@@ -10,17 +10,9 @@ import threading
 import pytest
 
 from support.pgchronicle import EXIT_OPERATOR
-from support.story import KEYED, begin, each, finish
-from support.version_log import keys_open_twice, log_of, logs
+from support.story import KEYED, begin, each
+from support.version_log import finish_key_by_key, log_of, logs
 from support.waiting import wait_until
-
-
-def _finish(scene, service, oracle, *specs, **options):
-    """Set V, and S16: no key is open twice at any commit."""
-    model = finish(scene, service, oracle, *specs, **options)
-    for spec in specs:
-        assert not spec.key or keys_open_twice(scene, spec, model) == []
-    return model
 
 
 def _both_identities(scene, ddl, *changes, **config):
@@ -34,7 +26,7 @@ def _both_identities(scene, ddl, *changes, **config):
     for change in changes:
         each(scene, *(change.format(t=f"operations.{t}") for t in tables))
         scene.catch_up(service)
-    _finish(scene, service, oracle, *map(scene.spec, tables))
+    finish_key_by_key(scene, service, oracle, *map(scene.spec, tables))
     by_default, under_full = (log_of(scene, t, "id, v") for t in tables)
     assert by_default == under_full
     return by_default
@@ -149,7 +141,7 @@ def test_s03_keys_that_are_unique_only_at_commit_are_no_row_keys(scene):
     each(scene, "insert into operations.t values (1, 'one'), (2, 'two')",
          "update operations.t set id = 3 - id",  # Both are 2 after the first row.
          "update operations.t set id = id + 1")
-    _finish(scene, service, oracle, scene.spec("t", key=[]))
+    finish_key_by_key(scene, service, oracle, scene.spec("t", key=[]))
     assert log_of(scene, "t", "id, v") == [
         (1, 1, "INSERT", 1, "one", 2),
         (1, 2, "INSERT", 2, "two", 2),
@@ -253,7 +245,7 @@ def test_s05_an_unchanged_value_out_of_line_is_found(scene, identity):
     each(scene, _touch(5, "'key2'"), "update operations.t set k = 'key3' where k = 'key2'",
          _touch(6, "'X' || " + WIDE))
     key = [] if identity == "default" else {"key": ["k"]}
-    _finish(scene, service, oracle, scene.spec("t", **dict(key)))
+    finish_key_by_key(scene, service, oracle, scene.spec("t", **dict(key)))
 
     below = [("UPDATE", "below", 2, "b", 10000, None)]
     if identity == "full":  # The old tuple tells what it was before.
@@ -341,7 +333,7 @@ def test_s07_rows_inserted_behind_a_truncate_in_its_transaction_begin_anew(scene
          "insert into operations.t values (1, 'again')",
          "truncate operations.t, operations.child; truncate operations.child;"
          "insert into operations.t values (1, 'third')")
-    _finish(scene, service, oracle, scene.spec("t"), scene.spec("child"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"), scene.spec("child"))
     assert logs(scene, t="id, v", child="id, t") == {
         "t": [
             (1, 1, "INSERT", 1, "a", 2),
@@ -367,7 +359,7 @@ def test_s07_a_truncate_of_many_rows_is_one_statement(scene):
     scene.terminate_writer()  # The setting counts from the next connection on.
     each(scene, "truncate operations.t; insert into operations.t select g, 'w' from "
                 "generate_series(1, 10000) g")
-    _finish(scene, service, oracle, scene.spec("t"), as_of_samples=3)
+    finish_key_by_key(scene, service, oracle, scene.spec("t"), as_of_samples=3)
     assert scene.target.query("select operation_type, count(*)::integer from analytics.t_history "
                               "group by 1 order by 1") \
         == [("INSERT", 10000), ("SNAPSHOT", 10000), ("TRUNCATE", 10000)]
@@ -403,7 +395,7 @@ def test_s08_merge_leaves_what_was_done(scene):
          "as s (id, v) on t.id = s.id when matched and s.v is null then delete "
          "when matched and s.v = t.v then do nothing "
          "when matched then update set v = s.v when not matched then insert values (s.id, s.v)")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     found = log_of(scene, "t", "id, v")
     assert [(commit, op, *rest) for commit, _, op, *rest in found] == [
         (1, "INSERT", 1, "a", 2), (1, "INSERT", 2, "b", 2), (1, "INSERT", 3, "c", None),
@@ -420,7 +412,7 @@ def test_s08_the_rows_of_a_copy_are_numbered_in_its_order(scene, tmp_path):
         cursor.execute("insert into operations.t values (9, 'before')")
         cursor.copy_expert("copy operations.t from stdin", lines)
         cursor.execute("update operations.t set v = 'after' where id = 1")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "id, v") == [
         (1, 1, "INSERT", 9, "before", None),
         (1, 2, "INSERT", 3, "c", None),
@@ -492,7 +484,7 @@ def test_s08_a_speculative_insert_that_was_aborted_leaves_nothing(scene):
     # The aborted one had taken the first number.
     assert scene.source.query("select id, v from operations.t") \
         == [(2, "inserted by 2, updated by 1")]
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "id, v") == [
         (1, 1, "INSERT", 2, "inserted by 2", 2),
         (2, 1, "UPDATE", 2, "inserted by 2, updated by 1", None),
@@ -512,7 +504,7 @@ def test_s08_what_triggers_write_is_numbered_where_it_was_written(scene):
         create trigger a after insert or update on operations.t for each row
             execute function operations.after()""", "t", "log")
     each(scene, "insert into operations.t values (1, 'a')", "update operations.t set v = 'b'")
-    _finish(scene, service, oracle, scene.spec("t"), scene.spec("log"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"), scene.spec("log"))
     assert logs(scene, t="id, v", log="n, what") == {
         "t": [(1, 2, "INSERT", 1, "A", 2), (2, 2, "UPDATE", 1, "B", None)],
         "log": [(1, 1, "INSERT", 1, "before a", None), (1, 3, "INSERT", 2, "after A", None),
@@ -554,5 +546,5 @@ def test_s08_what_foreign_keys_write_follows_its_cause(scene, action):
     oracle, service = begin(scene, FAMILY.format(action), "parent", "child")
     each(scene, "insert into operations.parent values (1), (2);"
          "insert into operations.child values (10, 1), (20, 2)", change)
-    _finish(scene, service, oracle, scene.spec("parent"), scene.spec("child"))
+    finish_key_by_key(scene, service, oracle, scene.spec("parent"), scene.spec("child"))
     assert logs(scene, parent="id", child="id, parent") == expected

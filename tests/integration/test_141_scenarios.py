@@ -13,15 +13,7 @@ import pytest
 from support.pgchronicle import EXIT_OPERATOR
 from support.story import KEYED, begin, each, finish
 from support.versions import needs
-from support.version_log import keys_open_twice, log_of, logs
-
-
-def _finish(scene, service, oracle, *specs, **options):
-    """Set V, and S16: no key is open twice at any commit."""
-    model = finish(scene, service, oracle, *specs, **options)
-    for spec in specs:
-        assert not spec.key or keys_open_twice(scene, spec, model) == []
-    return model
+from support.version_log import finish_key_by_key, keys_open_twice, log_of, logs
 
 
 # -- S09: tables without a key ----------------------------------------------------------------
@@ -77,7 +69,7 @@ def test_s10_a_key_of_32_columns_in_another_order_than_theirs_is_found(scene):
     scene.catch_up(service)
     each(scene, "update operations.t set k31 = -1 where k1 = 2",
          "update operations.t set v = 'd' where k1 = 2", "delete from operations.t where k1 = 1")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "k1, k30, k31, v") == [
         (1, 1, "INSERT", 1, 30, 31, "a", 2),
         (1, 2, "INSERT", 2, 60, 62, "b", 3),
@@ -136,7 +128,7 @@ def _equal_keys(scene, kinds):
     step("update {0} set v = 'e'", 1)
     step("update {0} set id = {1}", 3)
     step("delete from {0}", 1)
-    _finish(scene, service, oracle, *(
+    finish_key_by_key(scene, service, oracle, *(
         scene.spec(kind, key_text={"id": EQUAL_KEYS[kind][4]}) for kind in kinds))
     for kind in kinds:
         assert log_of(scene, kind, "v") == [
@@ -160,7 +152,7 @@ def test_s10_without_the_type_in_the_target_keys_are_equal_as_texts_are(scene):
     scene.target.execute(CITEXT)
     scene.terminate_walsender()
     each(scene, "update operations.t set v = 'b'", "delete from operations.t")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "id, v") == [
         (1, 1, "INSERT", "A", "a", 2), (2, 1, "REKEY", "A", "a", 2), (2, 1, "UPDATE", "a", "a", 3),
         (3, 1, "UPDATE", "a", "b", 4), (4, 1, "DELETE", "a", "b", 4)]
@@ -184,7 +176,7 @@ def test_s11_a_value_that_was_not_sent_is_not_null_and_null_is(scene):
          "update operations.t set big = null where id = 1",
          "update operations.t set id = 4 where id = 2",  # The old key alone is sent.
          "delete from operations.t where id in (1, 3)")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "id, v, left(big, 1)") == [
         (1, 1, "INSERT", 1, "a", "b", 2),
         (1, 2, "INSERT", 2, None, None, 4),
@@ -258,7 +250,7 @@ def test_s12_a_transaction_open_across_the_snapshot_appears_once(scene, slot):
         == [(number, "SNAPSHOT")]
     current.commit()
     current.close()
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert scene.history("t", columns="id, operation_type, v, change_seq", where=across,
                          order="lsn_from, change_seq") == [
         (number, "SNAPSHOT", "old", 0), (100 + number, "INSERT", "new", 1),
@@ -299,9 +291,9 @@ def test_s13_two_pipelines_keep_tables_of_their_own_in_one_target(scene, make_sc
          "insert into operations.a values (2, 'x'); insert into operations.b values (2, 'y')",
          "update operations.b set v = 'z'; update operations.a set v = 'z' where id = 1",
          "truncate operations.a, operations.b")
-    _finish(other, services[1], oracles[1], other.spec("b"))
+    finish_key_by_key(other, services[1], oracles[1], other.spec("b"))
     each(scene, "insert into operations.a values (3, 'last')")
-    _finish(scene, services[0], oracles[0], scene.spec("a"))
+    finish_key_by_key(scene, services[0], oracles[0], scene.spec("a"))
     assert log_of(scene, "a", "id, v") == [
         (1, 0, "SNAPSHOT", 1, "old", 3), (2, 1, "INSERT", 2, "x", 4), (3, 3, "UPDATE", 1, "z", 4),
         (4, 1, "TRUNCATE", 1, "z", 4), (4, 1, "TRUNCATE", 2, "x", 4),
@@ -319,7 +311,7 @@ def test_s13_a_second_pipeline_is_refused_the_history_of_the_first(scene, make_s
     assert refused.wait(30) == EXIT_OPERATOR, refused.tail()
     assert "operations.t" in refused.tail() and "belongs to another" in refused.tail()
     each(scene, "update operations.t set v = 'b'")
-    _finish(scene, service, oracle, scene.spec("t"))
+    finish_key_by_key(scene, service, oracle, scene.spec("t"))
     assert log_of(scene, "t", "id, v") == [(1, 0, "SNAPSHOT", 1, "a", 2),
                                            (2, 1, "UPDATE", 1, "b", None)]
 
@@ -340,7 +332,7 @@ MOVES = ["insert into operations.p values (1, 1, 'a')",
 def test_s14_a_row_that_moves_ends_in_one_leaf_and_begins_in_another(scene):
     oracle, service = begin(scene, PARTITIONED, "p1", "p2")
     each(scene, *MOVES)
-    _finish(scene, service, oracle, scene.spec("p1"), scene.spec("p2"))
+    finish_key_by_key(scene, service, oracle, scene.spec("p1"), scene.spec("p2"))
     assert logs(scene, p1="id, part, v", p2="id, part, v") == {
         "p1": [(1, 1, "INSERT", 1, 1, "a", 2), (2, 1, "DELETE", 1, 1, "a", 2),
                (3, 2, "INSERT", 1, 1, "b", 3), (3, 3, "UPDATE", 1, 1, "c", None)],
@@ -355,7 +347,7 @@ def test_s14_in_the_history_of_the_root_a_row_that_moves_ends_and_begins(scene):
     oracle.root_of = {("operations", leaf): ("operations", "p") for leaf in ("p1", "p2")}
     service = scene.start_streaming()
     each(scene, *MOVES)
-    _finish(scene, service, oracle, scene.spec("p"))
+    finish_key_by_key(scene, service, oracle, scene.spec("p"))
     assert log_of(scene, "p", "id, part, v") == [
         (1, 1, "INSERT", 1, 1, "a", 2),
         (2, 1, "DELETE", 1, 1, "a", 2),
@@ -387,7 +379,7 @@ def test_s15_leaving_a_row_filter_is_a_delete_and_entering_one_an_insert(scene, 
          "region = 'EU', v = 'entered' where id = 2; update operations.t set v = 'inside' "
          "where id = 2",
          "delete from operations.t where id = 3; delete from operations.t where id = 2")
-    _finish(scene, service, oracle, scene.spec("t", row_filter=FILTER))
+    finish_key_by_key(scene, service, oracle, scene.spec("t", row_filter=FILTER))
     assert log_of(scene, "t", "id, region, v") == [
         (1, 0, "SNAPSHOT", 1, "EU", "old", 2),
         (2, 1, "DELETE", 1, "EU", "old", 2),
@@ -414,7 +406,7 @@ def _entering_with_an_unchanged_value(scene, identity):
 
 def test_s15_a_row_that_enters_under_full_has_all_its_values(scene):
     oracle, service = _entering_with_an_unchanged_value(scene, "full")
-    _finish(scene, service, oracle, scene.spec("t", row_filter=FILTER))
+    finish_key_by_key(scene, service, oracle, scene.spec("t", row_filter=FILTER))
     assert log_of(scene, "t", "id, v, left(big, 5)") == [
         (1, 1, "INSERT", 1, "a", "bbbbb", 2), (2, 1, "UPDATE", 1, "c", "bbbbb", 3),
         (3, 1, "UPDATE", 1, "c", "known", None)]
@@ -457,7 +449,7 @@ def test_s16_no_key_is_open_twice_at_any_commit(scene):
         if chance.random() < 0.1:
             scene.catch_up(service)
     spec = scene.spec("t")
-    model = _finish(scene, service, oracle, spec)
+    model = finish_key_by_key(scene, service, oracle, spec)
     # The check itself can fail.
     scene.target.execute("update analytics.t_history set lsn_to = null where ctid = (select "
                          "ctid from analytics.t_history where operation_type = 'UPDATE' and "

@@ -2,6 +2,7 @@
 
 from .lsn import format_lsn
 from .rows import qualified, quote
+from .story import finish
 
 
 def logs(scene, **tables):
@@ -48,3 +49,11 @@ def keys_open_twice(scene, spec, model):
             found += [(end, *row) for row in scene.target.query(
                 f"select {key} from {relation} group by {key} having count(*) > 1")]
     return found
+
+
+def finish_key_by_key(scene, service, oracle, *specs, **options):
+    """Set V, and no key is open twice at any commit (S16). Returns the model."""
+    model = finish(scene, service, oracle, *specs, **options)
+    for spec in specs:
+        assert not spec.key or keys_open_twice(scene, spec, model) == []
+    return model
