@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -108,36 +107,18 @@ bool TableWriter::closes_by_arrays(const TableChanges& changes) const {
     return table_->keyed && changes.old_rows.empty();
 }
 
-void TableWriter::sort_closes(const TableChanges& changes) {
-    order_.clear();
-    for (std::uint32_t i = 0; i < changes.closes.size(); ++i) {
-        if (changes.closes[i].closed_by != no_index) order_.push_back(i);
-    }
-    // Index pages are then visited once each, in order. Byte order is near enough to the type's.
-    const auto key = [&](std::uint32_t i) {
-        return part(changes.keys, changes.closes[i].offset, changes.closes[i].size);
-    };
-    std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
-        const auto left = key(a);
-        const auto right = key(b);
-        const auto common = std::min(left.size(), right.size());
-        const int order = std::memcmp(left.data(), right.data(), common);
-        return order != 0 ? order < 0 : left.size() < right.size();
-    });
-}
-
 void TableWriter::build_arrays(const ChangeBatch& batch, const TableChanges& changes) {
     const auto keys = key_types_.size();
     const bool binary = batch.form == WireForm::binary;
-    sort_closes(changes);
+    const auto order = order_.closes(changes);
     for (std::size_t k = 0; k < arrays_.size(); ++k) {
         arrays_[k].clear();
         if (k < keys && !binary) continue;
         const auto oid = k < keys ? key_oids_[k] : (k == keys ? timestamptz_oid : pg_lsn_oid);
-        begin_binary_array(arrays_[k], oid, order_.size());
+        begin_binary_array(arrays_[k], oid, order.size());
     }
     constexpr std::int32_t eight_bytes = 8;
-    for (const auto i : order_) {
+    for (const auto i : order) {
         const Close& close = changes.closes[i];
         auto rest = part(changes.keys, close.offset, close.size);
         for (std::size_t k = 0; k < keys; ++k) {
@@ -294,7 +275,7 @@ void TableWriter::give_back() {
     // They point into the arrays; until here, an error may have wanted to name the keys.
     params_.clear();
     for (auto& array : arrays_) clear_within(array, kept_bytes_max);
-    clear_within(order_, kept_bytes_max);
+    order_.give_back();
 }
 
 void TableWriter::make_room(const pq::Error& error) {
@@ -307,7 +288,8 @@ void TableWriter::copy_versions(const ChangeBatch& batch, const TableChanges& ch
     CopyWriter writer{target_, buffer_, batch.form};
     writer.begin(copy_sql(*table_, batch.form));
     const auto columns = table_->columns.size() + history_columns;
-    for (const auto& version : changes.versions) {
+    for (const auto i : order_.versions(changes, batch.form)) {
+        const Version& version = changes.versions[i];
         if (version.fill != no_index || version.dropped) continue;
         writer.begin_row(columns, part(changes.payload, version.offset, version.size));
         writer.history_fields(fields_of(batch, version));

@@ -2,6 +2,7 @@
 
 #include "history_writer/change_batch.hpp"
 #include "history_writer/pg/copy_writer.hpp"
+#include "history_writer/pg/key_order.hpp"
 #include "pq/connection.hpp"
 
 #include <cstdint>
@@ -70,7 +71,6 @@ private:
     void ensure_stage();
     void begin_stage(CopyWriter& writer, WireForm form);
     void build_arrays(const ChangeBatch& batch, const TableChanges& changes);
-    void sort_closes(const TableChanges& changes);
     void stage_version(
         CopyWriter& writer,
         const ChangeBatch& batch,
@@ -96,7 +96,7 @@ private:
     std::vector<std::uint32_t> key_oids_;  ///< The same as OIDs in the target.
     std::vector<Bytes> arrays_;            ///< Parameters of the close.
     std::vector<pq::Param> params_;
-    std::vector<std::uint32_t> order_;
+    KeyOrder order_;
     Bytes buffer_;
     WireForm form_{WireForm::binary};
 };

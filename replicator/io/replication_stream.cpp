@@ -7,7 +7,7 @@ ReplicationStream::ReplicationStream(
     pq::Connection connection,
     const std::string& command
 )
-    : copy_{std::move(connection), command}, descriptor_{std::move(executor), copy_.socket()} {}
+    : copy_{std::move(connection), command}, descriptor_{std::move(executor)} {}
 
 ReplicationStream::~ReplicationStream() {
     if (descriptor_.is_open()) descriptor_.release();
@@ -23,11 +23,15 @@ std::span<const std::byte> ReplicationStream::next() {
 void ReplicationStream::when_readable(std::function<void()> callback) {
     if (waiting_) return;
     waiting_ = true;
+    // Asio watches a descriptor from when it gets it, whether or not anybody waits: while we read in
+    // larger steps, or not at all, each small message of the server would wake this thread.
+    descriptor_.assign(copy_.socket());
     descriptor_.async_wait(
         boost::asio::posix::stream_descriptor::wait_read,
         [this, callback = std::move(callback)](const boost::system::error_code& error) {
             if (error) return;  // The stream is being destroyed.
             waiting_ = false;
+            descriptor_.release();
             callback();
         }
     );
