@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test workloads bench build format lint test-unit test-integration test-versions \
+.PHONY: help demo test workloads bench bench-micro build format lint test-unit test-integration test-versions \
         start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -37,6 +37,12 @@ workloads: ## workloads that check themselves, 100,000 transactions: half an hou
 bench: build ## measure the speed against the references (bench/README.md)
 	@scripts/install-deps
 	@bench/run
+
+bench-micro: ## what decoding and planning one row costs, without servers (bench/micro/README.md)
+	@scripts/install-deps --bench-only
+	cmake --preset release
+	cmake --build build/release --target bench_micro
+	@build/release/bench/bench_micro
 
 format: ## format the C++ sources in place
 	@scripts/install-deps

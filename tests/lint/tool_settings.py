@@ -29,7 +29,7 @@ def tracked(root):
 def folders(root):
     """Folders with headers of the program's own."""
     return {path.relative_to(root).parts[0] for path in root.glob("*/**/*.hpp")
-            if path.relative_to(root).parts[0] not in ("build", "tests", ".local")}
+            if path.relative_to(root).parts[0] not in ("build", "tests", "bench", ".local")}
 
 
 def problems_of(root):
