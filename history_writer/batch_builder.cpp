@@ -94,15 +94,18 @@ bool BatchBuilder::read_values(
     Values& out
 ) const {
     assert(tuple.column_count == table.kept.size());
-    out.clear();
+    // One to spare, for what is read and not kept.
+    out.resize(table.columns.size() + 1);
     TupleReader reader{tuple};
     const auto other = form_ == WireForm::binary ? ValueKind::text : ValueKind::binary;
+    auto* value = out.data();
     for (const auto kept : table.kept) {
-        const Value value = reader.next();
+        reader.next(*value);
         if (kept < 0) continue;
-        if (value.kind == other) return false;
-        out.push_back(value);
+        if (value->kind == other) return false;
+        ++value;
     }
+    out.pop_back();
     return true;
 }
 

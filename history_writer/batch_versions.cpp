@@ -68,11 +68,18 @@ std::uint32_t BatchBuilder::append_version(Slot& slot, const Draft& draft) {
     TableChanges& changes = *slot.changes;
     const auto offset = changes.payload.size();
     std::uint32_t fill = no_index;
-    for (std::size_t i = 0; i < draft.values.size(); ++i) {
-        if (draft.values[i].kind == ValueKind::unchanged_toast) {
-            append_inherited(changes, i, draft.base, fill);
-        } else {
-            append_field(changes.payload, draft.values[i], form_);
+    const auto inherits = [](const Value& value) {
+        return value.kind == ValueKind::unchanged_toast;
+    };
+    if (form_ == WireForm::binary && std::ranges::none_of(draft.values, inherits)) {
+        append_binary_row(changes.payload, draft.values);
+    } else {
+        for (std::size_t i = 0; i < draft.values.size(); ++i) {
+            if (inherits(draft.values[i])) {
+                append_inherited(changes, i, draft.base, fill);
+            } else {
+                append_field(changes.payload, draft.values[i], form_);
+            }
         }
     }
     Version version;

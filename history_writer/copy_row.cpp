@@ -61,16 +61,30 @@ void append_field(Bytes& out, const Value& value, WireForm form) {
         out.push_back(tab);
         return;
     }
-    const auto length = value.bytes.size();
-    const auto at = out.size();
-    out.resize(at + sizeof(std::int32_t) + length);
-    const auto bits = static_cast<std::uint32_t>(length);
-    out[at] = static_cast<std::byte>(bits >> 24U);
-    out[at + 1] = static_cast<std::byte>((bits >> 16U) & 0xFFU);
-    out[at + 2] = static_cast<std::byte>((bits >> 8U) & 0xFFU);
-    out[at + 3] = static_cast<std::byte>(bits & 0xFFU);
-    if (length != 0)
-        std::memcpy(out.data() + at + sizeof(std::int32_t), value.bytes.data(), length);
+    append_binary_row(out, {&value, 1});
+}
+
+void append_binary_row(Bytes& out, std::span<const Value> values) {
+    std::size_t size = 0;
+    for (const auto& value : values) size += sizeof(std::int32_t) + value.bytes.size();
+    const auto offset = out.size();
+    out.resize(offset + size);
+    auto* to = out.data() + offset;
+    for (const auto& value : values) {
+        const auto length = value.bytes.size();
+        to = put_int32(to, value.kind == ValueKind::null ? -1 : static_cast<std::int32_t>(length));
+        // Most values have one of two sizes, and a copy of a known size is one instruction.
+        constexpr std::size_t four = 4;
+        constexpr std::size_t eight = 8;
+        if (length == eight) {
+            std::memcpy(to, value.bytes.data(), eight);
+        } else if (length == four) {
+            std::memcpy(to, value.bytes.data(), four);
+        } else if (length != 0) {
+            std::memcpy(to, value.bytes.data(), length);
+        }
+        to += length;
+    }
 }
 
 std::span<const std::byte>

@@ -15,6 +15,9 @@ namespace pgchronicle::history_writer {
 /// Appends one value. Precondition: not unchanged TOAST.
 void append_field(Bytes& out, const pgoutput::Value& value, WireForm form);
 
+/// Appends all values of a row in binary form. Precondition: none is unchanged TOAST.
+void append_binary_row(Bytes& out, std::span<const pgoutput::Value> values);
+
 /// Appends a NULL.
 void append_null_field(Bytes& out, WireForm form);
 

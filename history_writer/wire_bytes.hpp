@@ -17,13 +17,22 @@ inline void append(Bytes& out, std::span<const std::byte> bytes) {
 inline void append(Bytes& out, std::string_view text) {
     append(out, std::as_bytes(std::span{text.data(), text.size()}));
 }
+/// Writes `value` in network order; returns where it ends.
+template <typename Integer>
+std::byte* put_integer(std::byte* to, Integer value) {
+    const auto bits = static_cast<std::uint64_t>(value);
+    for (std::size_t i = 0; i < sizeof(Integer); ++i) {
+        to[i] = static_cast<std::byte>((bits >> (8 * (sizeof(Integer) - 1 - i))) & 0xFFU);
+    }
+    return to + sizeof(Integer);
+}
+inline std::byte* put_int32(std::byte* to, std::int32_t value) {
+    return put_integer(to, value);
+}
 template <typename Integer>
 void append_integer(Bytes& out, Integer value) {
-    const auto bits = static_cast<std::uint64_t>(value);
     std::byte bytes[sizeof(Integer)];
-    for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-        bytes[i] = static_cast<std::byte>((bits >> (8 * (sizeof(Integer) - 1 - i))) & 0xFFU);
-    }
+    put_integer(bytes, value);
     out.insert(out.end(), bytes, bytes + sizeof(Integer));
 }
 inline void append_int16(Bytes& out, std::int16_t value) {

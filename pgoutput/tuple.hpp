@@ -33,26 +33,32 @@ struct TupleData {
 /// Walks the values of a checked tuple in column order.
 class TupleReader {
 public:
-    explicit TupleReader(const TupleData& tuple) : rest_{tuple.wire} {}
+    explicit TupleReader(const TupleData& tuple) : at_{tuple.wire.data()} {}
 
     /// The next value. Precondition: fewer than `column_count` were read.
     [[nodiscard]] Value next() {
-        const auto kind = static_cast<ValueKind>(rest_.front());
-        if (kind == ValueKind::null || kind == ValueKind::unchanged_toast) {
-            rest_ = rest_.subspan(1);
-            return {kind, {}};
-        }
-        const auto length = (std::to_integer<std::uint32_t>(rest_[1]) << 24U) |
-                            (std::to_integer<std::uint32_t>(rest_[2]) << 16U) |
-                            (std::to_integer<std::uint32_t>(rest_[3]) << 8U) |
-                            std::to_integer<std::uint32_t>(rest_[4]);
-        const Value value{kind, rest_.subspan(5, length)};
-        rest_ = rest_.subspan(5 + std::size_t{length});
+        Value value;
+        next(value);
         return value;
+    }
+    /// The same, in place: copying a value whose parts were just written stalls the processor.
+    void next(Value& value) {
+        value.kind = static_cast<ValueKind>(*at_++);
+        if (value.kind == ValueKind::null || value.kind == ValueKind::unchanged_toast) {
+            value.bytes = {};
+            return;
+        }
+        const std::size_t length = (std::to_integer<std::uint32_t>(at_[0]) << 24U) |
+                                   (std::to_integer<std::uint32_t>(at_[1]) << 16U) |
+                                   (std::to_integer<std::uint32_t>(at_[2]) << 8U) |
+                                   std::to_integer<std::uint32_t>(at_[3]);
+        at_ += sizeof(std::int32_t);
+        value.bytes = {at_, length};
+        at_ += length;
     }
 
 private:
-    std::span<const std::byte> rest_;
+    const std::byte* at_;
 };
 
 }  // namespace pgchronicle::pgoutput

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pgchronicle::history_writer::pg {
 
 namespace {
@@ -48,37 +50,42 @@ void CopyWriter::text_field(std::string_view text) {
 void CopyWriter::history_fields(const HistoryFields& f) {
     const std::string_view operation = name_of(f.operation);
     if (form_ == WireForm::text) {
-        text_field(timestamp_text(f.valid_from));
-        text_field(f.open ? "\\N" : timestamp_text(f.valid_to));
+        LiteralBuffer literal;
+        text_field(timestamp_text(f.valid_from, literal));
+        text_field(f.open ? "\\N" : timestamp_text(f.valid_to, literal));
         text_field(f.open ? "t" : "f");
         text_field(operation);
-        text_field(to_string(f.lsn_from));
-        text_field(f.open ? "\\N" : to_string(f.lsn_to));
+        text_field(lsn_text(f.lsn_from, literal));
+        text_field(f.open ? "\\N" : lsn_text(f.lsn_to, literal));
         text_field(fmt::format_int(f.change_seq).c_str());
         return;
     }
-    constexpr std::int32_t eight_bytes = 8;
+    // Put together here, for growing the buffer field by field costs more than the fields.
+    constexpr std::size_t fields_bytes_max = 96;
+    std::byte fields[fields_bytes_max];
+    std::byte* to = fields;
     const auto eight = [&](auto value) {
-        append_int32(buffer_, eight_bytes);
-        append_int64(buffer_, static_cast<std::int64_t>(value));
+        to = put_int32(to, sizeof(std::int64_t));
+        to = put_integer(to, static_cast<std::int64_t>(value));
     };
     eight(f.valid_from.microseconds);
     if (f.open) {
-        append_int32(buffer_, -1);
+        to = put_int32(to, -1);
     } else {
         eight(f.valid_to.microseconds);
     }
-    append_int32(buffer_, 1);
-    buffer_.push_back(std::byte{f.open});
-    append_int32(buffer_, static_cast<std::int32_t>(operation.size()));
-    append(buffer_, operation);
+    to = put_int32(to, 1);
+    *to++ = std::byte{f.open};
+    to = put_int32(to, static_cast<std::int32_t>(operation.size()));
+    to = std::copy_n(reinterpret_cast<const std::byte*>(operation.data()), operation.size(), to);
     eight(f.lsn_from.value);
     if (f.open) {
-        append_int32(buffer_, -1);
+        to = put_int32(to, -1);
     } else {
         eight(f.lsn_to.value);
     }
     eight(f.change_seq);
+    append(buffer_, std::span<const std::byte>{fields, to});
 }
 
 void CopyWriter::null_field() {

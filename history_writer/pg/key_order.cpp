@@ -50,8 +50,7 @@ std::uint64_t prefix_of(std::size_t key_columns, const FieldOf& field) {
 template <typename FieldAt>
 void KeyOrder::sort(std::size_t key_columns, const FieldAt& field) {
     for (auto& entry : entries_) {
-        entry.prefix =
-            prefix_of(key_columns, [&](std::size_t k) { return field(entry.index, k); });
+        entry.prefix = prefix_of(key_columns, [&](std::size_t k) { return field(entry.index, k); });
     }
     const auto before = [&](const Entry& a, const Entry& b) {
         if (a.prefix != b.prefix) return a.prefix < b.prefix;

@@ -13,8 +13,8 @@ using pq::quote_literal;
 
 namespace {
 
-/// Per cent of a page that new rows fill. A version that is closed finds room for its new row on its
-/// own page then, and no index hears of it (a heap-only update).
+/// Per cent of a page that new rows fill. A version that is closed finds room for its new row on
+/// its own page then, and no index hears of it (a heap-only update).
 constexpr int fillfactor = 85;
 
 /// An array cannot be an element of an array that unnest() takes apart: it travels as text.

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "pgoutput/lsn.hpp"
 #include "pgoutput/timestamp.hpp"
 #include "pq/array_text.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,5 +21,10 @@ namespace pgchronicle::history_writer::pg {
 
 /// A timestamptz literal without quotes: 2026-11-21 11:55:29.123456+00.
 [[nodiscard]] std::string timestamp_text(pgoutput::PgTimestamp time);
+
+/// The same and an LSN's, written into `out` without asking for memory.
+using LiteralBuffer = std::array<char, 40>;
+std::string_view timestamp_text(pgoutput::PgTimestamp time, LiteralBuffer& out);
+std::string_view lsn_text(pgoutput::Lsn lsn, LiteralBuffer& out);
 
 }  // namespace pgchronicle::history_writer::pg

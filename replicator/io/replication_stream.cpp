@@ -23,8 +23,8 @@ std::span<const std::byte> ReplicationStream::next() {
 void ReplicationStream::when_readable(std::function<void()> callback) {
     if (waiting_) return;
     waiting_ = true;
-    // Asio watches a descriptor from when it gets it, whether or not anybody waits: while we read in
-    // larger steps, or not at all, each small message of the server would wake this thread.
+    // Asio watches a descriptor from when it gets it, whether or not anybody waits: while we read
+    // in larger steps, or not at all, each small message of the server would wake this thread.
     descriptor_.assign(copy_.socket());
     descriptor_.async_wait(
         boost::asio::posix::stream_descriptor::wait_read,
