@@ -32,8 +32,6 @@ WAIT_SECONDS_MAX = 60
 
 
 def run(servers, workload, options):
-    if not options.takes_part("pgchronicle"):
-        return {"workload": workload, "measurements": []}
     servers.target.restart({"track_commit_timestamp": "on"})
     stage = Stage(servers, workload, options.identity)
     measurements = []
@@ -54,6 +52,8 @@ def run(servers, workload, options):
             for measured in measurements:
                 measured.extra.update(usage_of(chronicle.usage))
                 measured.faults += faults   # one history: none of its rounds counts
+            if faults:
+                say("  WRONG: " + "; ".join(faults))
     except (BenchError, psycopg2.Error) as error:
         measurements.append(Measurement("pgchronicle", 0, faults=[str(error).strip()]))
     drop_database(stage, DATABASE)
@@ -131,6 +131,8 @@ def _write(stage, chronicle, first, ticks):
     try:
         seen = _probe(stage, range(first, first + ticks, PROBE_EVERY), first, start)
         lines = writer.communicate(timeout=WAIT_SECONDS_MAX)[0].splitlines()
+    except subprocess.TimeoutExpired as error:
+        raise BenchError("the paced writer did not end") from error
     finally:
         if writer.poll() is None:
             writer.kill()

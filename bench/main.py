@@ -5,12 +5,15 @@ import os
 import signal
 import sys
 
+import psycopg2
+
 import initial_copy
 import latency
 import machine
 import plot
 import report
 import streaming
+from contenders import Measurement
 from report import say
 from servers import BenchError, ServerPair, find_bindir
 from workloads import CopyWorkload, PacedWorkload, Workload, all_workloads
@@ -88,6 +91,16 @@ def is_complete(options, results):
             and not report.faults(results))
 
 
+def run_workload(servers, workload, options):
+    try:
+        return RUNNERS[type(workload)](servers, workload, options)
+    except (BenchError, psycopg2.Error) as error:
+        # One workload's failure must not cost the figures of the others.
+        say(f"  {workload.name} failed: {error}")
+        return {"workload": workload, "measurements": [
+            Measurement("pgchronicle", 0, faults=[str(error).strip()])]}
+
+
 def bench(options):
     if "pgchronicle" not in options.contenders:
         options.binary = None
@@ -106,12 +119,14 @@ def bench(options):
         say(f"warning: the load average is {facts['load_average_at_start']}: others are using "
             "the machine, so expect noise")
     wanted = [w for n, w in all_workloads(options.size, options.runs).items()
-              if n.lower() in options.workloads]
+              if n.lower() in options.workloads and any(map(options.takes_part, w.contenders))]
+    if not wanted:
+        raise BenchError("none of these contenders takes part in any of these workloads")
     results = []
     with ServerPair(bindir, options.dir, 2048 if options.size >= FULL_ROWS else 256) as servers:
         for workload in wanted:
             say(f"{workload.name}: {workload.title}")
-            results.append(RUNNERS[type(workload)](servers, workload, options))
+            results.append(run_workload(servers, workload, options))
             # Written after each, so that an interrupted benchmark keeps what it has.
             json_path = report.write_json(
                 options.results, report.as_json(results, facts, settings))

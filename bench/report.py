@@ -194,4 +194,5 @@ def refresh_readme(path, block):
         before, rest = file.read().split(BEGIN_MARK)
     after = rest.split(END_MARK)[1]
     with open(path, "w") as out:
-        out.write(f"{before}{BEGIN_MARK}\n\n{block}\n\n{END_MARK}{after}")
+        out.write(f"{before}{BEGIN_MARK}\n\n{block}\n\n"
+                  f"![changes a second, and the other goals](results.svg)\n\n{END_MARK}{after}")
