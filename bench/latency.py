@@ -120,7 +120,7 @@ def wait_until(condition, complaint):
 def _write(stage, chronicle, first, ticks):
     """Lets the writer run; {tick: (late, committed)} and {tick: seen} of the probed ones."""
     work = stage.workload
-    start = time.time() + 1.0   # the writer connects meanwhile
+    start = time.time() + 2.0   # the writer connects meanwhile
     writer = subprocess.Popen(
         [sys.executable, "-B", os.path.join(HERE, "paced_writer.py"),
          "--dsn", stage.source.dsn(stage.database), "--first", str(first), "--ticks", str(ticks),

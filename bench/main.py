@@ -20,7 +20,7 @@ from workloads import CopyWorkload, PacedWorkload, Workload, all_workloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FULL_ROWS = 1_000_000
-QUICK_ROWS = 100_000
+QUICK_ROWS = 60_000
 QUICK_RUNS = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CONTENDERS = ("r1", "r2", "r3", "r4", "pgchronicle")
