@@ -1,8 +1,8 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test workloads bench bench-micro build format lint test-unit test-integration test-versions \
-        start configure status logs analytics query-views api-docs stop restart clean
+.PHONY: help demo test workloads bench bench-quick bench-micro build format lint test-unit \
+        test-integration test-versions start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##/ {printf "\n%s\n", substr($$0, 4)} \
@@ -34,7 +34,7 @@ test-versions: ## values, keys, shapes, protocol: sources 14 to 18, targets 15 a
 workloads: ## workloads that check themselves, 100,000 transactions: half an hour (docs/reliability.md)
 	@scripts/workloads
 
-bench: build ## measure the speed against the references (bench/README.md)
+bench: build ## measure the speed against the references: an hour or more (bench/README.md)
 	@scripts/install-deps
 	@bench/run
 
@@ -43,6 +43,10 @@ bench-micro: ## what decoding and planning one row costs, without servers (bench
 	cmake --preset release
 	cmake --build build/release --target bench_micro
 	@build/release/bench/bench_micro
+
+bench-quick: build ## the same at a small size: under five minutes, rough figures
+	@scripts/install-deps
+	@bench/run --quick
 
 format: ## format the C++ sources in place
 	@scripts/install-deps

@@ -5,13 +5,12 @@ import re
 from datetime import datetime, timezone
 
 import checks
+import stored_history
 from contenders import (Contender, Measurement, copy_template, drop_database, finish_template,
                         last_lines, make_template, run_process, template_name,
                         wait_until_slot_is_free)
 from servers import BenchError
-from workloads import PUBLICATION
-
-BASE_SLOT = "pgchronicle_base"
+from stage import PUBLICATION
 
 # Everything that is not said here has its default: the defaults are what is measured.
 CONFIG = """\
@@ -19,47 +18,82 @@ source:
   dsn: {source}
   slot: {slot}
   publication: {publication}
-  create_slot: never
+  create_slot: {create_slot}
 target:
   dsn: {target}
   schema: analytics
 pipeline: bench
 tables:
-  include: [operations.orders]
+  include: [{table}]
 snapshot: initial
 """
+
+
+def write_config(stage, slot, database, create_slot="never", batch_rows=None):
+    """The configuration for one run; its path."""
+    path = os.path.join(stage.folder, "pgchronicle.yaml")
+    with open(path, "w") as out:
+        out.write(CONFIG.format(source=stage.source.dsn(stage.database), slot=slot,
+                                publication=PUBLICATION, create_slot=create_slot,
+                                target=stage.target.dsn(database), table=stage.table.source))
+        if batch_rows:
+            out.write(f"batch: {{max_rows: {batch_rows}}}\n")
+    return path
+
+
+def usage_of(usage):
+    """What the process took, as it stands in a measurement's `extra`."""
+    return {
+        # Never below this program's own 25 MiB or so: the kernel counts the forked child before
+        # it becomes pgchronicle.
+        "memory_max_mib": round(usage.ru_maxrss / 1024, 1),
+        "cpu_user_seconds": round(usage.ru_utime, 2),
+        "cpu_system_seconds": round(usage.ru_stime, 2)}
 
 
 class Chronicle(Contender):
     name = "pgchronicle"
 
+    @property
+    def base_slot(self):
+        return self.name + "_base"
+
     def prepare(self, stage):
         make_template(stage, self.name, lambda cursor: None)
         stage.source.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')",
-                             (BASE_SLOT,), stage.database)
-        log = os.path.join(self.options.log_folder, f"{stage.workload.name}-pgchronicle-copy.log")
+                             (self.base_slot,), stage.database)
+        log = os.path.join(self.options.log_folder,
+                           f"{stage.workload.name}-{self.name}-copy.log")
         until = stage.source.value("SELECT pg_current_wal_lsn()", database=stage.database)
-        code, seconds, _ = self._run(stage, BASE_SLOT, template_name(self.name), until, log)
+        code, seconds, _ = self._run(stage, self.base_slot, template_name(self.name), until, log)
         if code != 0:
             raise BenchError(f"the initial copy of pgchronicle ended with exit code {code}"
                              f" ({log}): {last_lines(log)}")
         stage.copy_seconds = round(seconds, 2)
-        wait_until_slot_is_free(stage, BASE_SLOT)
+        wait_until_slot_is_free(stage, self.base_slot)
+        self.versions_before = self._store_versions(stage)
         finish_template(stage, self.name)
+
+    def _store_versions(self, stage):
+        wanted = stage.workload.stored_versions.get(self.name)
+        if not wanted:
+            return stage.workload.rows_before
+        connection = stage.target.connect(template_name(self.name))
+        try:
+            with connection.cursor() as cursor:
+                return stored_history.build(cursor, stage.table, wanted)
+        finally:
+            connection.close()
 
     def make_slots(self, stage, runs):
         # Copies of the slot that the checkpoint belongs to: a new slot would begin behind the
         # checkpoint, which pgchronicle refuses, as it must.
         for run in range(1, runs + 1):
             stage.source.execute("SELECT pg_copy_logical_replication_slot(%s, %s)",
-                                 (BASE_SLOT, self.slot(run)), stage.database)
+                                 (self.base_slot, self.slot(run)), stage.database)
 
     def _run(self, stage, slot, database, until_lsn, log):
-        config = os.path.join(stage.folder, "pgchronicle.yaml")
-        with open(config, "w") as out:
-            out.write(CONFIG.format(source=stage.source.dsn(stage.database), slot=slot,
-                                    publication=PUBLICATION,
-                                    target=stage.target.dsn(database)))
+        config = write_config(stage, slot, database, batch_rows=stage.workload.batch_rows)
         return run_process([self.options.binary, "run", "--config", config,
                             "--until-lsn", until_lsn], log)
 
@@ -76,16 +110,20 @@ class Chronicle(Contender):
             measured = Measurement(self.name, run,
                                    faults=[f"exit code {code}: {last_lines(log)}"])
         else:
+            work = stage.workload
             measured = Measurement(self.name, run, seconds, extra={
-                "before_stream_seconds": before_stream(log, started_at),
-                # Never below this program's own 25 MiB or so: the kernel counts the forked child
-                # before it becomes pgchronicle.
-                "memory_max_mib": round(usage.ru_maxrss / 1024, 1),
-                "cpu_user_seconds": round(usage.ru_utime, 2),
-                "cpu_system_seconds": round(usage.ru_stime, 2)})
-            measured.faults += checks.history_faults(stage, database)
+                "before_stream_seconds": before_stream(log, started_at), "changes": work.changes,
+                **usage_of(usage)})
+            measured.faults += checks.history_faults(
+                stage, database, self.versions_before + work.changes, work.rows_after)
         drop_database(stage, database)
         return measured
+
+
+class Base(Chronicle):
+    """pgchronicle once more, on what a change must cost about the same: W5, S1 and S2."""
+
+    name = "base"
 
 
 def before_stream(log_path, started_at):

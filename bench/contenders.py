@@ -14,7 +14,7 @@ import psycopg2
 
 import checks
 from servers import BenchError, clean_environment, end_with_parent
-from workloads import COLUMN_LIST, PUBLICATION, TABLE_SQL
+from stage import PUBLICATION
 
 # A contender that takes longer than this has stopped for good.
 RUN_SECONDS_MAX = 900
@@ -56,11 +56,13 @@ def copy_template(stage, contender):
     """A database in the template's state, all written out, as every run finds it."""
     database = contender.lower() + "_run"
     stage.target.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    # The other strategy would write S1's gigabytes into the WAL.
+    strategy = "STRATEGY FILE_COPY" if stage.workload.stored_versions else ""
     deadline = time.monotonic() + 30
     while True:
         try:
             stage.target.execute(
-                f"CREATE DATABASE {database} TEMPLATE {template_name(contender)}")
+                f"CREATE DATABASE {database} TEMPLATE {template_name(contender)} {strategy}")
             break
         except psycopg2.errors.ObjectInUse:   # a backend of the template is still leaving
             if time.monotonic() > deadline:
@@ -169,9 +171,10 @@ class Subscription(Contender):
         finish_template(stage, self.name)
 
     def fill(self, stage, cursor):
-        cursor.execute(TABLE_SQL)
+        table = stage.table
+        cursor.execute(table.create_sql)
         with open(stage.rows_file, "rb") as rows:
-            cursor.copy_expert(f"COPY operations.orders ({COLUMN_LIST}) FROM STDIN", rows)
+            cursor.copy_expert(f"COPY {table.source} ({table.column_list}) FROM STDIN", rows)
 
     def cap_seconds(self, stage):
         return None
@@ -230,7 +233,7 @@ class Subscription(Contender):
 
     def result_faults(self, stage, cursor):
         """A reference that did not do its work is no reference."""
-        return checks.row_count_faults(cursor, "operations.orders", stage.workload.rows_after)
+        return checks.row_count_faults(cursor, stage.table.source, stage.workload.rows_after)
 
 
 def extrapolate(contender, run, samples, changes):
@@ -312,6 +315,6 @@ class SubscriptionWithTrigger(Subscription):
 
     def result_faults(self, stage, cursor):
         return (super().result_faults(stage, cursor)
-                + checks.row_count_faults(cursor, "analytics.orders_history",
+                + checks.row_count_faults(cursor, stage.table.history,
                                           stage.workload.versions_after)
-                + checks.open_version_faults(cursor, stage.workload.rows_after))
+                + checks.open_version_faults(cursor, stage.table, stage.workload.rows_after))

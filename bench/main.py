@@ -4,38 +4,45 @@ import argparse
 import os
 import signal
 import sys
-import time
 
 import psycopg2
 
+import initial_copy
+import latency
 import machine
+import plot
 import report
-from chronicle import Chronicle
-from contenders import Measurement, ReceiveOnly, Subscription, SubscriptionWithTrigger
+import streaming
+from contenders import Measurement
+from report import say
 from servers import BenchError, ServerPair, find_bindir
-from workloads import Stage, all_workloads, lsn_value
+from workloads import CopyWorkload, PacedWorkload, Workload, all_workloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FULL_ROWS = 1_000_000
-QUICK_ROWS = 100_000
+QUICK_ROWS = 60_000
+QUICK_RUNS = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-CONTENDERS = {"r1": ReceiveOnly, "r2": Subscription, "r3": SubscriptionWithTrigger,
-              "pgchronicle": Chronicle}
+CONTENDERS = ("r1", "r2", "r3", "r4", "pgchronicle")
+RUNNERS = {Workload: streaming.run, CopyWorkload: initial_copy.run, PacedWorkload: latency.run}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
         prog="bench/run",
         description="Measures pgchronicle against pg_recvlogical (R1), a subscription (R2) and "
-                    "a subscription with a history trigger (R3) on the same recorded WAL.")
+                    "a subscription with a history trigger (R3) on the same recorded WAL, its "
+                    "initial copy against psql piped into psql (R4), and its latency.")
 
     def names(known):
         def parse(text):
             wanted = [name.strip().lower() for name in text.split(",") if name.strip()]
-            unknown = [name for name in wanted if name not in known]
-            if unknown or not wanted:
+            # "w8" stands for w8a, w8b and w8c.
+            group = {name: name[:-1] if name[-2:-1].isdigit() else name for name in known}
+            found = [name for name in known if name in wanted or group[name] in wanted]
+            if not wanted or set(wanted) - set(found) - {group[name] for name in found}:
                 raise argparse.ArgumentTypeError(f"choose from {', '.join(known)}")
-            return wanted
+            return found
         return parse
 
     size = parser.add_mutually_exclusive_group()
@@ -48,7 +55,8 @@ def parse_arguments():
                         help="default: " + ",".join(known))
     parser.add_argument("--contenders", type=names(CONTENDERS), default=list(CONTENDERS),
                         metavar="LIST", help="default: " + ",".join(CONTENDERS))
-    parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each (default 3)")
+    parser.add_argument("--runs", type=int, default=None,
+                        help="interleaved runs of each (default 3, with --quick 1)")
     parser.add_argument("--r3-cap-seconds", type=float, default=60, metavar="S",
                         help="stop R3 after S seconds and extrapolate, marked ~ (default 60; "
                              "0: never)")
@@ -68,75 +76,29 @@ def parse_arguments():
                              "full size)")
     options = parser.parse_args()
     options.size = options.rows or (QUICK_ROWS if options.quick else FULL_ROWS)
+    options.runs = options.runs or (QUICK_RUNS if options.quick else 3)
     if options.size < 1000 or options.size % 1000 or options.runs < 1:
         parser.error("--rows must be a multiple of 1,000, and --runs at least 1")
+    # "base" is pgchronicle itself, on another load or another history.
+    options.takes_part = lambda name: name.lower().replace("base", "pgchronicle") \
+        in options.contenders
     return options
-
-
-def say(message):
-    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
-
-
-def describe(measured):
-    if measured.faults:
-        return "WRONG: " + "; ".join(measured.faults)
-    return f"{'~' if measured.estimated else ''}{measured.seconds:.2f} s"
-
-
-def runs_of(contender, workload, options):
-    if contender.name == "R3" and workload.name == "W3":
-        return min(options.runs, options.r3_w3_runs)
-    return options.runs
-
-
-def run_workload(servers, workload, options):
-    """Sets the stage, lets every contender run in every round; returns the result."""
-    say(f"{workload.name}: {workload.title}")
-    contenders = [CONTENDERS[name](options) for name in CONTENDERS if name in options.contenders]
-    stage = Stage(servers, workload, options.identity)
-    stage.prepare()
-    measurements = []
-    for contender in list(contenders):
-        try:
-            contender.prepare(stage)
-            contender.make_slots(stage, options.runs)
-        except (BenchError, psycopg2.Error) as error:
-            say(f"  {contender.name} could not be prepared: {error}")
-            measurements.append(Measurement(contender.name, 0, faults=[str(error).strip()]))
-            contenders.remove(contender)
-    before = servers.source.value("SELECT pg_current_wal_lsn()")
-    stage.load()
-    wal_bytes = lsn_value(stage.end_lsn) - lsn_value(before)
-    say(f"  loaded {workload.changes:,} changes, {wal_bytes / 1048576:.0f} MiB of WAL, "
-        f"up to {stage.end_lsn}")
-    for round_number in range(1, options.runs + 1):
-        # Another contender begins each round, so that no one always follows the same one.
-        turn = (round_number - 1) % max(1, len(contenders))
-        for contender in contenders[turn:] + contenders[:turn]:
-            if round_number > runs_of(contender, workload, options):
-                continue
-            measured = measure(contender, stage, round_number)
-            say(f"  round {round_number}  {contender.name:<12}{describe(measured)}")
-            measurements.append(measured)
-    for contender in contenders:
-        contender.finish(stage)
-    stage.drop()
-    return {"workload": workload, "measurements": measurements, "end_lsn": stage.end_lsn,
-            "wal_bytes": wal_bytes, "copy_seconds": stage.copy_seconds}
-
-
-def measure(contender, stage, round_number):
-    try:
-        return contender.measure(stage, round_number)
-    except (BenchError, psycopg2.Error) as error:
-        # One contender's failure must not cost the figures of the others.
-        return Measurement(contender.name, round_number, faults=[str(error).strip()])
 
 
 def is_complete(options, results):
     return (options.size == FULL_ROWS and len(options.contenders) == len(CONTENDERS)
             and len(results) == len(all_workloads(FULL_ROWS)) and options.runs >= 3
             and not report.faults(results))
+
+
+def run_workload(servers, workload, options):
+    try:
+        return RUNNERS[type(workload)](servers, workload, options)
+    except (BenchError, psycopg2.Error) as error:
+        # One workload's failure must not cost the figures of the others.
+        say(f"  {workload.name} failed: {error}")
+        return {"workload": workload, "measurements": [
+            Measurement("pgchronicle", 0, faults=[str(error).strip()])]}
 
 
 def bench(options):
@@ -156,20 +118,26 @@ def bench(options):
     if facts["load_average_at_start"] > facts["cores"] / 2:
         say(f"warning: the load average is {facts['load_average_at_start']}: others are using "
             "the machine, so expect noise")
-    wanted = [w for n, w in all_workloads(options.size).items() if n.lower() in options.workloads]
+    wanted = [w for n, w in all_workloads(options.size, options.runs).items()
+              if n.lower() in options.workloads and any(map(options.takes_part, w.contenders))]
+    if not wanted:
+        raise BenchError("none of these contenders takes part in any of these workloads")
     results = []
     with ServerPair(bindir, options.dir, 2048 if options.size >= FULL_ROWS else 256) as servers:
         for workload in wanted:
+            say(f"{workload.name}: {workload.title}")
             results.append(run_workload(servers, workload, options))
             # Written after each, so that an interrupted benchmark keeps what it has.
             json_path = report.write_json(
                 options.results, report.as_json(results, facts, settings))
     block = report.text(results, facts, settings)
     print("\n" + block)
-    say(f"wrote {json_path}")
+    svg_path = plot.write(options.results, results, facts)
+    say(f"wrote {json_path} and {svg_path}")
     if options.readme or (options.readme is None and is_complete(options, results)):
         report.refresh_readme(os.path.join(HERE, "README.md"), block)
-        say("refreshed the figures in bench/README.md")
+        plot.write(HERE, results, facts)
+        say("refreshed the figures in bench/README.md and bench/results.svg")
     return 1 if report.faults(results) else 0
 
 

@@ -109,8 +109,11 @@ class Server:
         if created.returncode != 0:
             raise BenchError(f"initdb of the {self.name} failed: {created.stderr.strip()}")
         self.port = _free_port()
+        self._run()
+
+    def _run(self):
         options = [f"-c{key}={value}" for key, value in self.settings.items()]
-        with open(self.log_path, "wb") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program("postgres"), "-D", self.data, f"-cport={self.port}", *options],
                 cwd=self.folder, stdout=log, stderr=log, env=clean_environment(),
@@ -135,6 +138,13 @@ class Server:
                 return "".join(log.readlines()[-lines:])
         except OSError:
             return ""
+
+    def restart(self, extra_settings):
+        """For a setting that only a start can change; nobody may be connected."""
+        self.settings.update(extra_settings)
+        self.process.send_signal(signal.SIGINT)   # a fast shutdown
+        self.process.wait(60)
+        self._run()
 
     def stop(self):
         if self.process is None or self.process.poll() is not None:
