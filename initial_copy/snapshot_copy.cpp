@@ -1,5 +1,6 @@
 #include "initial_copy/snapshot_copy.hpp"
 
+#include "history_writer/pg/compression.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
@@ -225,6 +226,7 @@ void SnapshotCopy::report(bool last) {
 
 void SnapshotCopy::work(pq::Connection& source) {
     auto target = pq::Connection::open(options_.target);
+    history_writer::pg::prefer_lz4(target);
     // A stop cuts the connections, so that a COPY that runs ends at once.
     const std::stop_callback cut{stop_, [&] {
                                      source.interrupt(true);

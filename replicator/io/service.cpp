@@ -2,6 +2,7 @@
 
 #include "failpoint/failpoint.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/compression.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/pg_history_sink.hpp"
 #include "replicator/slot_commands.hpp"
@@ -309,6 +310,7 @@ void Service::take_lock(pq::Connection& target) {
 Service::Turn Service::turn() {
     life_.beat(1h);
     auto target = pq::Connection::open(writer_options());
+    pg::prefer_lz4(target);
     pg::ensure_metadata(target);
     take_lock(target);
     if (life_.stop_token().stop_requested()) return Turn::finished;

@@ -45,6 +45,8 @@ DEFAULT_SETTINGS = {
     "lc_messages": "C",
     "timezone": "UTC",
     "autovacuum_naptime": "10s",
+    # Compiling the oracles' queries takes longer than running them.
+    "jit": "off",
 }
 
 
