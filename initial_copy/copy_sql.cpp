@@ -49,11 +49,13 @@ std::string copy_out_sql(
             "t.{}{}, ", quote_identifier(column.source_name), column.stored_as_text ? "::text" : ""
         );
     }
-    const auto time = fmt::format("{}::timestamptz", quote_literal(stamp.time));
-    const auto valid_from =
-        stamp.commit_times
-            ? fmt::format("LEAST(pg_catalog.pg_xact_commit_timestamp(t.xmin), {})", time)
-            : time;
+    if (stamp.commit_times) {
+        columns += fmt::format(
+            "LEAST(pg_catalog.pg_xact_commit_timestamp(t.xmin), {}::timestamptz), ",
+            quote_literal(stamp.time)
+        );
+    }
+    if (!columns.empty()) columns.erase(columns.size() - 2);
     std::string where;
     const auto also = [&](const std::string& condition) {
         where += (where.empty() ? " WHERE " : " AND ") + condition;
@@ -65,14 +67,20 @@ std::string copy_out_sql(
     if (source.row_filter) also("(" + *source.row_filter + ")");
     constexpr char partitioned = 'p';
     return fmt::format(
-        "COPY (SELECT {}{}, NULL::timestamptz, true, 'SNAPSHOT'::text, '{}'::pg_lsn, NULL::pg_lsn,"
-        " 0::bigint FROM {}{} t{}) TO STDOUT (FORMAT binary)",
+        "COPY (SELECT {} FROM {}{} t{}) TO STDOUT (FORMAT binary)",
         columns,
-        valid_from,
-        to_string(stamp.seam),
         source.kind == partitioned ? "" : "ONLY ",
         pq::quote_qualified(source.schema_name, source.name),
         where
+    );
+}
+
+std::string stamp_sql(const SnapshotStamp& stamp) {
+    return fmt::format(
+        "COPY (SELECT {}NULL::timestamptz, true, 'SNAPSHOT'::text, '{}'::pg_lsn, NULL::pg_lsn,"
+        " 0::bigint) TO STDOUT (FORMAT binary)",
+        stamp.commit_times ? "" : quote_literal(stamp.time) + "::timestamptz, ",
+        to_string(stamp.seam)
     );
 }
 

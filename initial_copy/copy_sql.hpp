@@ -31,13 +31,16 @@ struct SnapshotStamp {
     bool commit_times{false};  ///< The source knows when each row was committed.
 };
 
-/// COPY (SELECT ...) TO STDOUT on the source: the history table's columns, in its order, binary.
+/// COPY (SELECT ...) TO STDOUT on the source, binary: the history table's columns in its order, up
+/// to those that are the same for all rows, which `stamp_sql` gives as one row.
 [[nodiscard]] std::string copy_out_sql(
     const source_catalog::Table& source,
     const HistoryTable& table,
     const SnapshotStamp& stamp,
     const std::optional<BlockRange>& range
 );
+
+[[nodiscard]] std::string stamp_sql(const SnapshotStamp& stamp);
 
 /// COPY into `into`, which has the history table's columns.
 [[nodiscard]] std::string copy_in_sql(const HistoryTable& table, const std::string& into);

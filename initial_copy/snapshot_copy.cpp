@@ -6,6 +6,7 @@
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/stage_sql.hpp"
 #include "initial_copy/compare_sql.hpp"
+#include "initial_copy/stamped_rows.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>
@@ -273,15 +274,23 @@ void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Ch
     const auto& table = *chunk.job->pending.table;
     begin(target, table);
     try {
+        Bytes stamp;
+        source.copy_out(stamp_sql(source_.stamp), [&](std::span<const std::byte> message) {
+            history_writer::append(stamp, message);
+        });
         target.begin_copy_in(copy_in_sql(table, chunk.job->into));
+        StampedRows rows{first_row(stamp), [&](std::span<const std::byte> piece) {
+                             target.put_copy(piece);
+                             bytes_.fetch_add(piece.size(), std::memory_order_relaxed);
+                         }};
         source.copy_out(
             copy_out_sql(chunk.job->pending.source, table, source_.stamp, chunk.range),
-            [&](std::span<const std::byte> row) {
-                target.put_copy(row);
-                bytes_.fetch_add(row.size(), std::memory_order_relaxed);
+            [&](std::span<const std::byte> message) {
+                rows.add(message);
                 rows_.fetch_add(1, std::memory_order_relaxed);
             }
         );
+        rows.flush();
         chunk.job->rows += target.end_copy_in();
     } catch (const pq::Error& error) {
         throw about_table(error, table);
