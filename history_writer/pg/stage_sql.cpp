@@ -192,11 +192,10 @@ std::string insert_unseen_sql(const HistoryTable& table, const std::string& stag
         );
     } else {
         open = fmt::format(
-            "(SELECT count(*) FROM {} v WHERE pgchronicle.row_hash({}) = pgchronicle.row_hash({})"
-            " AND {}::text = {}::text AND v.{} IS NULL) > s.stage_nth",
+            "(SELECT count(*) FROM {} v WHERE {} = {} AND {}::text = {}::text AND v.{} IS NULL) > s.stage_nth",
             qualified_name(table),
-            row_of(table, "v."),
-            row_of(table, "s."),
+            row_hash(table, "v."),
+            row_hash(table, "s."),
             row_of(table, "v."),
             row_of(table, "s."),
             n.valid_to
@@ -218,7 +217,7 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
         "UPDATE {name} h SET {to} = c.ended_at, {current} = false, {lsn_to} = c.ended_lsn"
         " FROM (SELECT o.row_at, s.{to} AS ended_at, s.{lsn_to} AS ended_lsn FROM {stage} s"
         " CROSS JOIN LATERAL (SELECT v.ctid AS row_at FROM {name} v"
-        " WHERE pgchronicle.row_hash({v}) = pgchronicle.row_hash({s}) AND {v}::text = {s}::text"
+        " WHERE {v_hash} = {s_hash} AND {v}::text = {s}::text"
         " AND v.{to} IS NULL ORDER BY v.{lsn} DESC, v.{seq} DESC, v.ctid"
         " LIMIT 1 OFFSET s.stage_nth) o) c WHERE h.ctid = c.row_at",
         fmt::arg("name", qualified_name(table)),
@@ -228,6 +227,8 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
         fmt::arg("lsn", n.lsn_from),
         fmt::arg("seq", n.change_seq),
         fmt::arg("stage", stage),
+        fmt::arg("v_hash", row_hash(table, "v.")),
+        fmt::arg("s_hash", row_hash(table, "s.")),
         fmt::arg("v", row_of(table, "v.")),
         fmt::arg("s", row_of(table, "s."))
     );

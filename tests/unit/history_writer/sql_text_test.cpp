@@ -29,6 +29,17 @@ HistoryTable hostile_table() {
     return table;
 }
 
+/// Has the most columns that a history has room for.
+HistoryTable widest_table() {
+    auto table = orders_table();
+    while (table.columns.size() < 1593) {
+        auto column = table.columns[1];
+        column.name = "c" + std::to_string(table.columns.size());
+        table.columns.push_back(std::move(column));
+    }
+    return table;
+}
+
 HistoryTable whole_row_table() {
     auto table = orders_table();
     table.keyed = false;
@@ -105,6 +116,20 @@ TEST_CASE("the index leads with the key, or with the hash of the row", "[history
     REQUIRE_THAT(
         create_index_sql(whole_row_table()),
         Contains("(pgchronicle.row_hash(ROW(\"id\", \"status\", \"note\")), \"lsn_from\"")
+    );
+}
+
+TEST_CASE("the hash of a row looks at as many columns as an index can name", "[history_writer]") {
+    auto table = widest_table();
+    table.keyed = false;
+    table.key.clear();
+    REQUIRE_THAT(
+        create_index_sql(table), Contains("\"c254\", \"c255\")), ") && !Contains("\"c256\"")
+    );
+    REQUIRE_THAT(
+        close_staged_sql(table, "pg_temp.s"),
+        Contains("v.\"c255\")) = ") && Contains("s.\"c255\")) AND ROW(") &&
+            Contains("s.\"c1592\")::text AND")
     );
 }
 
