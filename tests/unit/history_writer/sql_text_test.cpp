@@ -133,6 +133,41 @@ TEST_CASE("the hash of a row looks at as many columns as an index can name", "[h
     );
 }
 
+TEST_CASE("rows are staged in two tables where one has no room", "[history_writer]") {
+    auto table = widest_table();
+    const std::string stage = "pg_temp.s";
+    const std::string joined =
+        " FROM (SELECT * FROM pg_temp.s JOIN pg_temp.s_rest USING"
+        " (stage_row)) s";
+    REQUIRE(stage_is_split(table));
+    REQUIRE_THAT(
+        create_stage_sql(table, stage),
+        Contains("\"c1592\" FROM ") && Contains("; ALTER TABLE pg_temp.s ADD stage_row integer;") &&
+            Contains("CREATE TEMP TABLE s_rest ON COMMIT DELETE ROWS AS SELECT \"valid_from\"")
+    );
+    REQUIRE_THAT(
+        copy_stage_sql(table, stage, WireForm::text),
+        Catch::EndsWith("\"c1592\", stage_row) FROM STDIN (FORMAT text)")
+    );
+    REQUIRE_THAT(
+        copy_rest_sql(table, stage, WireForm::binary),
+        Catch::StartsWith("COPY pg_temp.s_rest (\"valid_from\"") &&
+            Contains(", \"change_seq\", stage_unknown, stage_nth, stage_base_0, stage_row) FROM")
+    );
+    REQUIRE(empty_stage_sql(table, stage) == "DELETE FROM pg_temp.s; DELETE FROM pg_temp.s_rest");
+    REQUIRE_THAT(fill_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(unchanged_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(pending_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(insert_unseen_sql(table, stage), Contains(joined));
+    // 1,590 columns, ours, the bitmap, the number and one of the key: 1,600.
+    table.columns.resize(1590);
+    REQUIRE_FALSE(stage_is_split(table));
+    REQUIRE(empty_stage_sql(table, stage) == "DELETE FROM pg_temp.s");
+    REQUIRE_THAT(fill_sql(table, stage), Contains(" FROM pg_temp.s s "));
+    table.key = {0, 1};
+    REQUIRE(stage_is_split(table));
+}
+
 TEST_CASE("COPY lists every column and names its form", "[history_writer]") {
     REQUIRE(
         copy_sql(orders_table(), WireForm::binary) ==
