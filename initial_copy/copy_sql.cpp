@@ -11,6 +11,7 @@ namespace pgchronicle::initial_copy {
 using history_writer::pg::column_list;
 using history_writer::pg::key_text;
 using history_writer::pg::qualified_name;
+using history_writer::pg::row_hash;
 using history_writer::pg::row_of;
 using pq::quote_identifier;
 using pq::quote_literal;
@@ -120,14 +121,15 @@ std::string merge_sql(const HistoryTable& table, const std::string& staging) {
     return fmt::format(
         "INSERT INTO {0} ({1}) SELECT {1} FROM (SELECT s.*, pg_catalog.row_number() OVER"
         " (PARTITION BY {2}::text) AS stage_number FROM {3} s) s WHERE stage_number >"
-        " (SELECT count(*) FROM {0} h WHERE pgchronicle.row_hash({4}) = pgchronicle.row_hash({2})"
-        " AND {4}::text = {2}::text AND h.{5} IS NULL)",
+        " (SELECT count(*) FROM {0} h WHERE {6} = {7} AND {4}::text = {2}::text AND h.{5} IS NULL)",
         qualified_name(table),
         columns,
         row_of(table, "s."),
         staging,
         row_of(table, "h."),
-        quote_identifier(table.names.valid_to)
+        quote_identifier(table.names.valid_to),
+        row_hash(table, "h."),
+        row_hash(table, "s.")
     );
 }
 

@@ -22,6 +22,20 @@ constexpr std::string_view binary_header{"PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 1
 
 void CopyWriter::begin(const std::string& copy_sql) {
     connection_.begin_copy_in(copy_sql);
+    start();
+}
+
+void CopyWriter::hold() {
+    held_ = true;
+    start();
+}
+
+void CopyWriter::begin_held(const std::string& copy_sql) {
+    connection_.begin_copy_in(copy_sql);
+    held_ = false;
+}
+
+void CopyWriter::start() {
     buffer_.clear();
     if (form_ == WireForm::binary) append(buffer_, binary_header);
 }
@@ -32,7 +46,7 @@ void CopyWriter::begin_row(std::size_t columns, std::span<const std::byte> paylo
 }
 
 void CopyWriter::add(std::span<const std::byte> bytes) {
-    if (bytes.size() < piece_bytes) {
+    if (held_ || bytes.size() < piece_bytes) {
         append(buffer_, bytes);
         return;
     }
@@ -127,7 +141,7 @@ void CopyWriter::neutral_field(std::span<const std::byte> neutral) {
 
 void CopyWriter::end_row() {
     if (form_ == WireForm::text) buffer_.back() = std::byte{'\n'};  // In place of the last tab.
-    if (buffer_.size() < piece_bytes) return;
+    if (held_ || buffer_.size() < piece_bytes) return;
     connection_.put_copy(buffer_);
     buffer_.clear();
 }

@@ -20,13 +20,16 @@ struct HistoryFields {
     std::uint64_t change_seq{0};
 };
 
-/// Sends the rows of one COPY in large pieces. `begin`, rows, `end`.
+/// Sends the rows of one COPY in large pieces: `begin`, rows, `end`. Or keeps them while another
+/// COPY runs: `hold`, rows, `begin_held`, `end`.
 class CopyWriter {
 public:
     CopyWriter(pq::Connection& connection, Bytes& buffer, WireForm form)
         : connection_{connection}, buffer_{buffer}, form_{form} {}
 
     void begin(const std::string& copy_sql);
+    void hold();
+    void begin_held(const std::string& copy_sql);
     /// Starts a row of `columns` fields in all with its source columns as a batch holds them.
     void begin_row(std::size_t columns, std::span<const std::byte> payload);
     void history_fields(const HistoryFields& fields);
@@ -41,12 +44,14 @@ public:
     std::uint64_t end();
 
 private:
+    void start();
     void add(std::span<const std::byte> bytes);
     void text_field(std::string_view text);
 
     pq::Connection& connection_;
     Bytes& buffer_;
     WireForm form_;
+    bool held_{false};
 };
 
 }  // namespace pgchronicle::history_writer::pg

@@ -5,9 +5,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pgchronicle::history_writer::pg {
 
 using pq::quote_identifier;
+
+namespace {
+
+/// The expressions of an index share one row of pg_index, on one page before PostgreSQL 18. On 15,
+/// 513 integer columns fit it, and 314 of numeric, each with another precision and scale.
+constexpr std::size_t hashed_columns_max = 256;
+
+std::string
+first_columns(const HistoryTable& table, const std::string& prefix, std::size_t columns_max) {
+    std::string list;
+    for (std::size_t i = 0; i < std::min(table.columns.size(), columns_max); ++i) {
+        if (i != 0) list += ", ";
+        list += prefix + quote_identifier(table.columns[i].name);
+    }
+    return list;
+}
+
+}  // namespace
 
 Names::Names(const config::HistoryColumnNames& names)
     : valid_from{quote_identifier(names.valid_from)},
@@ -29,11 +49,13 @@ std::string collated_type(const HistoryTable& table, const HistoryColumn& column
 }
 
 std::string column_list(const HistoryTable& table) {
+    return source_columns(table, "") + (table.columns.empty() ? "" : ", ") + own_column_list(table);
+}
+
+std::string own_column_list(const HistoryTable& table) {
     const Names n{table.names};
     return fmt::format(
-        "{}{}{}, {}, {}, {}, {}, {}, {}",
-        source_columns(table, ""),
-        table.columns.empty() ? "" : ", ",
+        "{}, {}, {}, {}, {}, {}, {}",
         n.valid_from,
         n.valid_to,
         n.is_current,
@@ -45,16 +67,15 @@ std::string column_list(const HistoryTable& table) {
 }
 
 std::string source_columns(const HistoryTable& table, const std::string& prefix) {
-    std::string list;
-    for (const auto& column : table.columns) {
-        if (!list.empty()) list += ", ";
-        list += prefix + quote_identifier(column.name);
-    }
-    return list;
+    return first_columns(table, prefix, table.columns.size());
 }
 
 std::string row_of(const HistoryTable& table, const std::string& prefix) {
     return "ROW(" + source_columns(table, prefix) + ")";
+}
+
+std::string row_hash(const HistoryTable& table, const std::string& prefix) {
+    return "pgchronicle.row_hash(ROW(" + first_columns(table, prefix, hashed_columns_max) + "))";
 }
 
 std::string key_text(const HistoryTable& table, const std::string& prefix) {

@@ -2,6 +2,7 @@
 
 #include "history_writer/history_table.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
@@ -22,16 +23,24 @@ struct Names {
     std::string change_seq;
 };
 
+/// How many those are.
+constexpr std::size_t own_columns = 7;
+
 /// "schema"."table" of the history table.
 [[nodiscard]] std::string qualified_name(const HistoryTable& table);
 /// The column's type, with its collation where that is one of ours.
 [[nodiscard]] std::string collated_type(const HistoryTable& table, const HistoryColumn& column);
 /// Columns as COPY and INSERT list them: the source's, then ours.
 [[nodiscard]] std::string column_list(const HistoryTable& table);
+/// Ours only.
+[[nodiscard]] std::string own_column_list(const HistoryTable& table);
 /// "a", "b" with a prefix before each: source columns only.
 [[nodiscard]] std::string source_columns(const HistoryTable& table, const std::string& prefix);
 /// ROW(...) of the source's columns, each after `prefix`.
 [[nodiscard]] std::string row_of(const HistoryTable& table, const std::string& prefix);
+/// Hash of the row, by which one without a key is found in the index; the first 256 columns only,
+/// for an index has no room to name more. Equal rows have the same, not the other way round.
+[[nodiscard]] std::string row_hash(const HistoryTable& table, const std::string& prefix);
 /// The row key as pgchronicle.pending_value holds it.
 [[nodiscard]] std::string key_text(const HistoryTable& table, const std::string& prefix);
 /// Selects from the newest version of a key, by a backward scan that stops at its first row.

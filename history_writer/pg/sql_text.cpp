@@ -76,10 +76,10 @@ std::string create_index_sql(const HistoryTable& table) {
     if (table.keyed) return create_key_index_sql(table);
     const Names n{table.names};
     return fmt::format(
-        "CREATE INDEX IF NOT EXISTS {} ON {} (pgchronicle.row_hash({}), {}, {})",
+        "CREATE INDEX IF NOT EXISTS {} ON {} ({}, {}, {})",
         quote_identifier(key_index_name(table)),
         qualified_name(table),
-        row_of(table, ""),
+        row_hash(table, ""),
         n.lsn_from,
         n.change_seq
     );

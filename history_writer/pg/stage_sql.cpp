@@ -11,35 +11,102 @@ namespace pgchronicle::history_writer::pg {
 using pq::quote_identifier;
 using pq::quote_literal;
 
-std::string stage_name(std::size_t number) {
-    return fmt::format("pg_temp.pgchronicle_stage_{}", number);
+namespace {
+
+/// PostgreSQL's limit. Source: manual, "PostgreSQL Limits".
+constexpr std::size_t table_columns_max = 1600;
+
+std::string rest_name(const std::string& stage) {
+    return stage + "_rest";
 }
 
-std::string create_stage_sql(const HistoryTable& table, const std::string& stage) {
+/// The staged rows as the statements read them. All of the widest split one are 1,593 columns of
+/// the source, and 42 more at most: within the 1,664 that a row may have on its way.
+std::string staged_rows(const HistoryTable& table, const std::string& stage) {
+    if (!stage_is_split(table)) return stage;
+    return fmt::format("(SELECT * FROM {} JOIN {} USING (stage_row))", stage, rest_name(stage));
+}
+
+std::string
+create_sql(const HistoryTable& table, const std::string& stage, const std::string& columns) {
+    return fmt::format(
+        "CREATE TEMP TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA",
+        stage.substr(stage.find('.') + 1),
+        columns,
+        qualified_name(table)
+    );
+}
+
+std::string copy_into_sql(const std::string& into, const std::string& columns, WireForm form) {
+    return fmt::format("COPY {} ({}) FROM STDIN (FORMAT {})", into, columns, form_name(form));
+}
+
+/// The columns that tell what to do with a staged row.
+std::string instructions(const HistoryTable& table) {
+    std::string list = "stage_unknown, stage_nth";
+    for (std::size_t i = 0; i < table.key.size(); ++i) list += fmt::format(", stage_base_{}", i);
+    return list;
+}
+
+std::string add_instructions_sql(const HistoryTable& table, const std::string& stage) {
     std::string base;
     for (std::size_t i = 0; i < table.key.size(); ++i) {
         base += fmt::format(", ADD stage_base_{} {}", i, table.columns[table.key[i]].type_sql);
     }
     return fmt::format(
-        "CREATE TEMP TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA;"
-        " ALTER TABLE {} ADD stage_unknown bytea, ADD stage_nth integer{}",
-        stage.substr(stage.find('.') + 1),
-        column_list(table),
-        qualified_name(table),
-        stage,
-        base
+        "ALTER TABLE {} ADD stage_unknown bytea, ADD stage_nth integer{}", stage, base
     );
 }
 
-std::string copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
-    std::string base;
-    for (std::size_t i = 0; i < table.key.size(); ++i) base += fmt::format(", stage_base_{}", i);
+}  // namespace
+
+std::string stage_name(std::size_t number) {
+    return fmt::format("pg_temp.pgchronicle_stage_{}", number);
+}
+
+std::size_t instruction_columns(const HistoryTable& table) {
+    return 2 + table.key.size();
+}
+
+bool stage_is_split(const HistoryTable& table) {
+    return table.columns.size() + own_columns + instruction_columns(table) > table_columns_max;
+}
+
+std::string create_stage_sql(const HistoryTable& table, const std::string& stage) {
+    if (!stage_is_split(table)) {
+        return create_sql(table, stage, column_list(table)) + "; " +
+               add_instructions_sql(table, stage);
+    }
+    const auto rest = rest_name(stage);
+    // The index is what joins them: this connection has no hash and merge joins.
     return fmt::format(
-        "COPY {} ({}, stage_unknown, stage_nth{}) FROM STDIN (FORMAT {})",
+        "{}; ALTER TABLE {} ADD stage_row integer; {}; {}, ADD stage_row integer;"
+        " CREATE INDEX ON {} (stage_row)",
+        create_sql(table, stage, source_columns(table, "")),
         stage,
-        column_list(table),
-        base,
-        form_name(form)
+        create_sql(table, rest, own_column_list(table)),
+        add_instructions_sql(table, rest),
+        rest
+    );
+}
+
+std::string empty_stage_sql(const HistoryTable& table, const std::string& stage) {
+    const auto empty = "DELETE FROM " + stage;
+    return stage_is_split(table) ? empty + "; DELETE FROM " + rest_name(stage) : empty;
+}
+
+std::string copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
+    return copy_into_sql(
+        stage,
+        stage_is_split(table) ? source_columns(table, "") + ", stage_row"
+                              : column_list(table) + ", " + instructions(table),
+        form
+    );
+}
+
+std::string copy_rest_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
+    return copy_into_sql(
+        rest_name(stage), own_column_list(table) + ", " + instructions(table) + ", stage_row", form
     );
 }
 
@@ -68,7 +135,7 @@ std::string fill_sql(const HistoryTable& table, const std::string& stage) {
         n.lsn_from,
         n.lsn_to,
         n.change_seq,
-        stage,
+        staged_rows(table, stage),
         newest_version(
             table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
         ),
@@ -98,22 +165,26 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
             overwritten += (overwritten.empty() ? "" : ", ") + name + " = " + value;
         }
     }
-    const auto open = newest_version(table, "v.ctid AS row_at, v.*", [](std::size_t i) {
+    // The one name that no column of the source can have.
+    const auto open = newest_version(table, "v.ctid AS ctid, v.*", [](std::size_t i) {
         return fmt::format("s.stage_base_{}", i);
     });
     const auto same =
         fmt::format("b.{} IS NULL AND ROW({})::text = ROW({})::text", n.valid_to, staged, stored);
     if (overwritten.empty()) {
         return fmt::format(
-            "SELECT s.stage_nth FROM {} s CROSS JOIN LATERAL ({}) b WHERE {}", stage, open, same
+            "SELECT s.stage_nth FROM {} s CROSS JOIN LATERAL ({}) b WHERE {}",
+            staged_rows(table, stage),
+            open,
+            same
         );
     }
     return fmt::format(
-        "UPDATE {} h SET {} FROM {} s CROSS JOIN LATERAL ({}) b WHERE h.ctid = b.row_at AND {}"
+        "UPDATE {} h SET {} FROM {} s CROSS JOIN LATERAL ({}) b WHERE h.ctid = b.ctid AND {}"
         " RETURNING s.stage_nth",
         qualified_name(table),
         overwritten,
-        stage,
+        staged_rows(table, stage),
         open,
         same
     );
@@ -148,7 +219,7 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
         fmt::arg("base_key", base_key),
         fmt::arg("lsn", n.lsn_from),
         fmt::arg("seq", n.change_seq),
-        fmt::arg("stage", stage),
+        fmt::arg("stage", staged_rows(table, stage)),
         fmt::arg("names", names),
         fmt::arg(
             "base",
@@ -192,11 +263,11 @@ std::string insert_unseen_sql(const HistoryTable& table, const std::string& stag
         );
     } else {
         open = fmt::format(
-            "(SELECT count(*) FROM {} v WHERE pgchronicle.row_hash({}) = pgchronicle.row_hash({})"
-            " AND {}::text = {}::text AND v.{} IS NULL) > s.stage_nth",
+            "(SELECT count(*) FROM {} v WHERE {} = {} AND {}::text = {}::text AND v.{} IS NULL) > "
+            "s.stage_nth",
             qualified_name(table),
-            row_of(table, "v."),
-            row_of(table, "s."),
+            row_hash(table, "v."),
+            row_hash(table, "s."),
             row_of(table, "v."),
             row_of(table, "s."),
             n.valid_to
@@ -207,7 +278,7 @@ std::string insert_unseen_sql(const HistoryTable& table, const std::string& stag
         qualified_name(table),
         column_list(table),
         column_list(table),
-        stage,
+        staged_rows(table, stage),
         open
     );
 }
@@ -218,7 +289,7 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
         "UPDATE {name} h SET {to} = c.ended_at, {current} = false, {lsn_to} = c.ended_lsn"
         " FROM (SELECT o.row_at, s.{to} AS ended_at, s.{lsn_to} AS ended_lsn FROM {stage} s"
         " CROSS JOIN LATERAL (SELECT v.ctid AS row_at FROM {name} v"
-        " WHERE pgchronicle.row_hash({v}) = pgchronicle.row_hash({s}) AND {v}::text = {s}::text"
+        " WHERE {v_hash} = {s_hash} AND {v}::text = {s}::text"
         " AND v.{to} IS NULL ORDER BY v.{lsn} DESC, v.{seq} DESC, v.ctid"
         " LIMIT 1 OFFSET s.stage_nth) o) c WHERE h.ctid = c.row_at",
         fmt::arg("name", qualified_name(table)),
@@ -227,7 +298,9 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
         fmt::arg("lsn_to", n.lsn_to),
         fmt::arg("lsn", n.lsn_from),
         fmt::arg("seq", n.change_seq),
-        fmt::arg("stage", stage),
+        fmt::arg("stage", staged_rows(table, stage)),
+        fmt::arg("v_hash", row_hash(table, "v.")),
+        fmt::arg("s_hash", row_hash(table, "s.")),
         fmt::arg("v", row_of(table, "v.")),
         fmt::arg("s", row_of(table, "s."))
     );

@@ -8,6 +8,7 @@
 #include "history_writer/pg/stage_sql.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "history_writer/pg/wide_keys.hpp"
+#include "history_writer/row_key.hpp"
 
 #include <fmt/format.h>
 
@@ -21,23 +22,12 @@ namespace {
 constexpr std::uint32_t timestamptz_oid = 1184;
 constexpr std::uint32_t pg_lsn_oid = 3220;
 
-constexpr std::size_t history_columns = 7;
-
 /// A buffer that one batch of rows of the usual size fills is kept for the next; there may be
 /// hundreds of tables, so one that a huge row or key has filled is not.
 constexpr std::size_t kept_bytes_max = 1U << 20U;
 
 std::span<const std::byte> part(const Bytes& bytes, std::uint64_t offset, std::uint32_t size) {
     return std::span<const std::byte>{bytes}.subspan(offset, size);
-}
-
-/// The neutral field at the front; `rest` moves past it.
-std::span<const std::byte> take_neutral(std::span<const std::byte>& rest) {
-    const auto length = read_int32(rest.data());
-    const auto size = sizeof(std::int32_t) + (length < 0 ? 0 : static_cast<std::size_t>(length));
-    const auto field = rest.first(size);
-    rest = rest.subspan(size);
-    return field;
 }
 
 HistoryFields fields_of(const ChangeBatch& batch, const Version& version) {
@@ -68,7 +58,7 @@ TableWriter::TableWriter(
       pipeline_{std::move(pipeline)},
       table_{std::move(table)},
       close_name_{fmt::format("pgchronicle_close_{}", number)},
-      stage_{stage_name(number)} {
+      stage_{target_, table_, number} {
     if (!table_->keyed) return;
     if (keys_are_hashed(target_, *table_)) {
         auto hashed = std::make_shared<HistoryTable>(*table_);
@@ -190,61 +180,41 @@ void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {
         "restore the history, or set on_unknown_key: open for the table."};
 }
 
-void TableWriter::ensure_stage() {
-    if (stage_made_) {
-        target_.exec("DELETE FROM " + stage_);
-        return;
-    }
-    target_.exec(create_stage_sql(*table_, stage_));
-    stage_made_ = true;
-}
-
-void TableWriter::begin_stage(CopyWriter& writer, WireForm form) {
-    ensure_stage();
-    writer.begin(copy_stage_sql(*table_, stage_, form));
-}
-
 void TableWriter::write_staged_closes(
     const ChangeBatch& batch,
     const TableChanges& changes,
     const SeamStart& start
 ) {
-    CopyWriter writer{target_, buffer_, batch.form};
-    begin_stage(writer, batch.form);
-    const auto columns = table_->columns.size() + history_columns + 2 + table_->key.size();
+    stage_.begin(buffer_, batch.form);
     for (const auto& close : changes.closes) {
-        if (table_->keyed && close.old_row == no_index) continue;
-        if (close.old_row != no_index) {
+        const bool unseen = close.old_row != no_index;
+        if (table_->keyed && !unseen) continue;
+        const auto key = part(changes.keys, close.offset, close.size);
+        StagedRow row;
+        if (unseen) {
             const auto& old = changes.old_rows[close.old_row];
-            writer.begin_row(columns, part(changes.payload, old.offset, old.size));
+            row.payload = part(changes.payload, old.offset, old.size);
         } else {
-            writer.begin_row(columns, {});
-            auto rest = part(changes.keys, close.offset, close.size);
-            while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+            row.whole = key;
         }
         const auto& closed = batch.transactions[close.closed_by];
-        writer.history_fields(
-            {start.time,
-             start.lsn,
-             false,
-             closed.recorded_time,
-             closed.end_lsn,
-             Operation::snapshot,
-             0}
-        );
-        writer.null_field();
-        writer.int32_field(static_cast<std::int32_t>(close.nth));
-        if (table_->keyed) {
-            auto rest = part(changes.keys, close.offset, close.size);
-            while (!rest.empty()) writer.neutral_field(take_neutral(rest));
-        }
-        writer.end_row();
+        row.fields = {
+            start.time,
+            start.lsn,
+            false,
+            closed.recorded_time,
+            closed.end_lsn,
+            Operation::snapshot,
+            0};
+        row.nth = static_cast<std::int32_t>(close.nth);
+        if (table_->keyed) row.base = key;
+        stage_.add(row);
     }
-    writer.end();
+    stage_.end();
     unseen_ = 0;
     if (!changes.old_rows.empty()) {
         try {
-            unseen_ = target_.exec(insert_unseen_sql(*table_, stage_)).affected();
+            unseen_ = target_.exec(insert_unseen_sql(*table_, stage_.name())).affected();
         } catch (const pq::Error& error) {
             make_room(error);
             throw;
@@ -256,7 +226,7 @@ void TableWriter::write_staged_closes(
         check_closes(changes, target_.sync_pipeline().front().affected());
         return;
     }
-    check_closes(changes, target_.exec(close_staged_sql(*table_, stage_)).affected());
+    check_closes(changes, target_.exec(close_staged_sql(*table_, stage_.name())).affected());
 }
 
 void TableWriter::write_versions(const ChangeBatch& batch, const TableChanges& changes) {
@@ -287,7 +257,7 @@ void TableWriter::copy_versions(const ChangeBatch& batch, const TableChanges& ch
     if (changes.versions.size() == changes.fills.size()) return;
     CopyWriter writer{target_, buffer_, batch.form};
     writer.begin(copy_sql(*table_, batch.form));
-    const auto columns = table_->columns.size() + history_columns;
+    const auto columns = table_->columns.size() + own_columns;
     for (const auto i : order_.versions(changes, batch.form)) {
         const Version& version = changes.versions[i];
         if (version.fill != no_index || version.dropped) continue;
@@ -299,51 +269,43 @@ void TableWriter::copy_versions(const ChangeBatch& batch, const TableChanges& ch
 }
 
 void TableWriter::stage_version(
-    CopyWriter& writer,
     const ChangeBatch& batch,
     const TableChanges& changes,
     std::uint32_t version,
     std::uint32_t close,
     std::int32_t nth
 ) {
-    const auto& row = changes.versions[version];
-    const auto columns = table_->columns.size();
-    writer.begin_row(
-        columns + history_columns + 2 + table_->key.size(),
-        part(changes.payload, row.offset, row.size)
-    );
-    writer.history_fields(fields_of(batch, row));
-    if (row.fill == no_index) {
-        writer.bytea_field(Bytes((columns + 7) / 8));
-    } else {
-        const auto size = static_cast<std::uint32_t>((columns + 7) / 8);
-        writer.bytea_field(part(changes.bitmaps, changes.fills[row.fill].bitmap, size));
-    }
-    writer.int32_field(nth);
-    if (close == no_index) {
-        for (std::size_t i = 0; i < table_->key.size(); ++i) writer.null_field();
-    } else {
+    const auto& from = changes.versions[version];
+    const auto bitmap_bytes = (table_->columns.size() + 7) / 8;
+    const Bytes none_unknown(from.fill == no_index ? bitmap_bytes : 0);
+    StagedRow row;
+    row.payload = part(changes.payload, from.offset, from.size);
+    row.fields = fields_of(batch, from);
+    row.unknown = from.fill == no_index ? std::span<const std::byte>{none_unknown}
+                                        : part(
+                                              changes.bitmaps,
+                                              changes.fills[from.fill].bitmap,
+                                              static_cast<std::uint32_t>(bitmap_bytes)
+                                          );
+    row.nth = nth;
+    if (close != no_index) {
         const auto& base = changes.closes[close];
-        auto rest = part(changes.keys, base.offset, base.size);
-        while (!rest.empty()) writer.neutral_field(take_neutral(rest));
+        row.base = part(changes.keys, base.offset, base.size);
     }
-    writer.end_row();
+    stage_.add(row);
 }
 
 void TableWriter::drop_unchanged(const ChangeBatch& batch, TableChanges& changes) {
     const auto doubtful = [](const Close& close) { return close.unless_same_as != no_index; };
     if (std::none_of(changes.closes.begin(), changes.closes.end(), doubtful)) return;
-    CopyWriter writer{target_, buffer_, batch.form};
-    begin_stage(writer, batch.form);
+    stage_.begin(buffer_, batch.form);
     for (std::uint32_t i = 0; i < changes.closes.size(); ++i) {
         const auto& close = changes.closes[i];
         if (!doubtful(close)) continue;
-        stage_version(
-            writer, batch, changes, close.unless_same_as, i, static_cast<std::int32_t>(i)
-        );
+        stage_version(batch, changes, close.unless_same_as, i, static_cast<std::int32_t>(i));
     }
-    writer.end();
-    const auto same = target_.exec(unchanged_sql(*table_, stage_));
+    stage_.end();
+    const auto same = target_.exec(unchanged_sql(*table_, stage_.name()));
     for (int i = 0; i < same.rows(); ++i) {
         auto& close = changes.closes[static_cast<std::size_t>(same.int64(i, 0))];
         auto& version = changes.versions[close.unless_same_as];
@@ -353,21 +315,20 @@ void TableWriter::drop_unchanged(const ChangeBatch& batch, TableChanges& changes
 }
 
 void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& changes) {
-    CopyWriter writer{target_, buffer_, batch.form};
-    begin_stage(writer, batch.form);
+    stage_.begin(buffer_, batch.form);
     std::uint64_t staged = 0;
     bool base_may_miss = table_->below_seam || table_->on_unknown_key == config::OnUnknownKey::open;
     for (const auto& fill : changes.fills) {
         if (changes.versions[fill.version].dropped) continue;
         const bool without_base = fill.close == no_index;
-        stage_version(writer, batch, changes, fill.version, fill.close, without_base ? -1 : 0);
+        stage_version(batch, changes, fill.version, fill.close, without_base ? -1 : 0);
         base_may_miss = base_may_miss || without_base;
         ++staged;
     }
-    writer.end();
+    stage_.end();
     if (base_may_miss) {
         const pq::Param pipeline = pq::Param::text(pipeline_);
-        target_.exec(pending_sql(*table_, stage_), {&pipeline, 1});
+        target_.exec(pending_sql(*table_, stage_.name()), {&pipeline, 1});
     }
     if (base_may_miss && !table_->below_seam) {
         // No copy will come that might know.
@@ -380,7 +341,7 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
             {pipeline_, table_->target_schema, table_->target_table}
         );
     }
-    const auto filled = target_.exec(fill_sql(*table_, stage_)).affected();
+    const auto filled = target_.exec(fill_sql(*table_, stage_.name())).affected();
     if (filled != staged) report_missing(staged, filled);
 }
 

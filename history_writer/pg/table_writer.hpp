@@ -1,8 +1,8 @@
 #pragma once
 
 #include "history_writer/change_batch.hpp"
-#include "history_writer/pg/copy_writer.hpp"
 #include "history_writer/pg/key_order.hpp"
+#include "history_writer/pg/stage_writer.hpp"
 #include "pq/connection.hpp"
 
 #include <cstdint>
@@ -68,11 +68,8 @@ private:
     void read_key_types();
     /// Lets go of what a huge row took.
     void give_back();
-    void ensure_stage();
-    void begin_stage(CopyWriter& writer, WireForm form);
     void build_arrays(const ChangeBatch& batch, const TableChanges& changes);
     void stage_version(
-        CopyWriter& writer,
         const ChangeBatch& batch,
         const TableChanges& changes,
         std::uint32_t version,
@@ -89,8 +86,7 @@ private:
     std::string pipeline_;
     std::shared_ptr<const HistoryTable> table_;
     std::string close_name_;
-    std::string stage_;
-    bool stage_made_{false};
+    StageWriter stage_;
     std::uint64_t unseen_{0};              ///< Closes that the staging met below the seam.
     std::vector<std::string> key_types_;   ///< SQL types of the key columns.
     std::vector<std::uint32_t> key_oids_;  ///< The same as OIDs in the target.
@@ -98,7 +94,6 @@ private:
     std::vector<pq::Param> params_;
     KeyOrder order_;
     Bytes buffer_;
-    WireForm form_{WireForm::binary};
 };
 
 }  // namespace pgchronicle::history_writer::pg

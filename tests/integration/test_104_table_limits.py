@@ -56,6 +56,161 @@ def test_a_history_has_room_for_1593_columns_of_the_source(scene):
         (4, 1, "DELETE", 1, 10, 5, 20, 4)]
 
 
+def _one_by_one(scene, service, *statements):
+    """Each is stored before the next is made: what it leaves out only the target knows."""
+    for statement in statements:
+        each(scene, statement)
+        scene.catch_up(service)
+
+
+def _wide(count, key=0, identity="default"):
+    """A table of that many columns: `key` of them its key, one out of line, one that only travels
+    as text."""
+    keys = [f"k{number}" for number in range(key)]
+    columns = ["big text", "kind regtype", *(f"{name} integer default 1" for name in keys)]
+    if key:
+        columns.append(f"primary key ({', '.join(keys)})")
+    return (f"create table operations.t ({_columns(count - 2 - key)}, {', '.join(columns)});"
+            "alter table operations.t alter big set storage external;"
+            f"alter table operations.t replica identity {identity};")
+
+
+BIG = "repeat('big ', 2000)"
+
+
+@pytest.mark.parametrize("key, count", [
+    (1, 1590), (1, 1591), (1, 1593), (32, 1559), (32, 1560), (32, 1593)])
+def test_the_target_completes_rows_of_every_width(scene, key, count):
+    oracle, service = begin(
+        scene, _wide(count, key) + "insert into operations.t (k0, c0, big, kind) "
+        f"values (1, 10, {BIG}, 'integer'), (2, 20, {BIG}, null)", "t")
+    _one_by_one(
+        scene, service, "update operations.t set c1 = 11 where k0 = 1",
+        "update operations.t set k0 = 3 where k0 = 1", "delete from operations.t where k0 = 3",
+        "update operations.t set c2 = 22, kind = 'text'", "update operations.t set k0 = 4, c0 = 21",
+        "truncate operations.t")
+    finish(scene, service, oracle, scene.spec("t"), as_of_samples=0)
+    assert service.events("stream_started")[-1].fields["form"] == "text"
+    assert log_of(scene, "t", "k0, c0, c1, c2, length(big), kind::text") == [
+        (1, 0, "SNAPSHOT", 1, 10, None, None, 8000, "integer", 2),
+        (1, 0, "SNAPSHOT", 2, 20, None, None, 8000, None, 5),
+        (2, 1, "UPDATE", 1, 10, 11, None, 8000, "integer", 3),
+        (3, 1, "REKEY", 1, 10, 11, None, 8000, "integer", 3),
+        (3, 1, "UPDATE", 3, 10, 11, None, 8000, "integer", 4),
+        (4, 1, "DELETE", 3, 10, 11, None, 8000, "integer", 4),
+        (5, 1, "UPDATE", 2, 20, None, 22, 8000, "text", 6),
+        (6, 1, "REKEY", 2, 20, None, 22, 8000, "text", 6),
+        (6, 1, "UPDATE", 4, 21, None, 22, 8000, "text", 7),
+        (7, 1, "TRUNCATE", 4, 21, None, 22, 8000, "text", 7)]
+
+
+@pytest.mark.parametrize("count", [1591, 1592, 1593])
+def test_rows_of_every_width_without_a_key_are_closed(scene, count):
+    oracle, service = begin(
+        scene, _wide(count, identity="full") + "insert into operations.t (c0, big, kind) "
+        f"select g / 2, {BIG}, 'integer' from generate_series(1, 4) g", "t")
+    one = "ctid = (select max(ctid) from operations.t where c0 = 1)"
+    _one_by_one(
+        scene, service, f"delete from operations.t where {one}",
+        f"update operations.t set c1 = 5 where {one}",
+        "update operations.t set c2 = 6, big = 'small' where c0 < 2",
+        "insert into operations.t (c0) values (7), (7), (7)",
+        "delete from operations.t where c0 > 1")
+    finish(scene, service, oracle, scene.spec("t"), as_of_samples=0)
+    assert scene.target.query(
+        "select c0, c1, c2, operation_type, count(*)::integer from analytics.t_history "
+        "where operation_type = 'DELETE' or is_current group by 1, 2, 3, 4 order by 1, 4, 2, 3") \
+        == [(0, None, 6, "UPDATE", 1), (1, None, None, "DELETE", 1), (1, 5, 6, "UPDATE", 1),
+            (2, None, None, "DELETE", 1), (7, None, None, "DELETE", 3)]
+
+
+@pytest.mark.parametrize("key, identity", [
+    (1, "default"), (1, "full"), (32, "default"), (32, "full"), (0, "full")])
+def test_changes_of_the_widest_rows_wait_in_the_slot(scene, key, identity):
+    c = "k0" if key else "c0"
+    each(scene, _wide(1593, key, identity) + f"insert into operations.t ({c}, c1, big) "
+         f"select g, 10, {BIG} from generate_series(1, 6) g")
+    scene.publish()
+    oracle = scene.oracle("t")
+    scene.create_slot()
+    each(scene, f"update operations.t set c2 = 1 where {c} = 1",
+         f"update operations.t set c2 = 1 where {c} = 2",
+         f"update operations.t set big = 'small' where {c} = 2",
+         f"delete from operations.t where {c} = 3",
+         f"update operations.t set {c} = 9, c2 = 9 where {c} = 4",
+         f"insert into operations.t ({c}, c3) values (3, 33)")
+    service = scene.start_streaming()
+    _one_by_one(scene, service, f"update operations.t set c4 = 4 where {c} in (1, 9)",
+                f"delete from operations.t where {c} in (2, 5)")
+    finish(scene, service, oracle, scene.spec("t"), as_of_samples=0)
+    assert scene.target.query(
+        f"select {c}, c1, c2, c3, c4, length(big) from analytics.t_current order by 1") == [
+        (1, 10, 1, None, 4, 8000), (3, None, None, 33, None, None), (6, 10, None, None, None, 8000),
+        (9, 10, 9, None, 4, 8000)]
+    # Where the old row is sent, it is known what was there since the slot began.
+    assert scene.target.value("select count(*) from analytics.t_history where operation_type = "
+                              "'SNAPSHOT' and not is_current and length(big) = 8000") \
+        == (5 if identity == "full" else 1)
+
+
+@pytest.mark.parametrize("key", [1, 32])
+def test_of_the_widest_rows_only_tracked_columns_make_versions(scene, key):
+    _, service = begin(
+        scene, _wide(1593, key) + "insert into operations.t (k0, c0, c1, big) "
+        f"values (1, 10, 11, {BIG}), (2, 10, 11, {BIG})", "t",
+        tables={"overrides": {"operations.t": {"track": ["c0"]}}})
+    _one_by_one(
+        scene, service, "update operations.t set c1 = 12, c1500 = 13",
+        "update operations.t set c0 = 20 where k0 = 1",
+        "update operations.t set c2 = 14 where k0 = 1", "update operations.t set k0 = 3, c2 = 15 "
+        "where k0 = 1", "delete from operations.t where k0 = 3")
+    assert service.stop() == 0, service.tail()
+    assert log_of(scene, "t", "k0, c0, c1, c2, c1500, length(big)") == [
+        (1, 0, "SNAPSHOT", 1, 10, 12, None, 13, 8000, 2),
+        (1, 0, "SNAPSHOT", 2, 10, 12, None, 13, 8000, None),
+        (2, 1, "UPDATE", 1, 20, 12, 14, 13, 8000, 3),
+        (3, 1, "REKEY", 1, 20, 12, 14, 13, 8000, 3),
+        (3, 1, "UPDATE", 3, 20, 12, 15, 13, 8000, 4),
+        (4, 1, "DELETE", 3, 20, 12, 15, 13, 8000, 4)]
+
+
+def test_of_the_widest_rows_a_change_of_excluded_columns_is_no_version(scene):
+    _, service = begin(
+        scene, _wide(1600, 1) + f"insert into operations.t (k0, big) values (1, {BIG})",
+        "t", tables={"overrides": {"operations.t": {"exclude": [f"c{n}" for n in range(7)]}}})
+    _one_by_one(scene, service, "update operations.t set c0 = 1", "update operations.t set c7 = 2",
+                "update operations.t set c1 = 3", "delete from operations.t")
+    assert service.stop() == 0, service.tail()
+    assert log_of(scene, "t", "k0, c7, length(big)") == [
+        (1, 0, "SNAPSHOT", 1, None, 8000, 2), (2, 1, "UPDATE", 1, 2, 8000, 3),
+        (3, 1, "DELETE", 1, 2, 8000, 3)]
+
+
+@pytest.mark.parametrize("key, identity", [(1, "default"), (32, "default"), (0, "full")])
+def test_the_widest_rows_are_compared_with_the_source(scene, key, identity):
+    c = "k0" if key else "c0"
+    each(scene, _wide(1593, key, identity), f"insert into operations.t ({c}, c1, big) values "
+         f"(1, 1, {BIG}), (2, 1, {BIG}), (3, 1, {BIG}), (4, 1, null)",
+         "create table operations.u (id integer primary key)",
+         "create publication cdc_publication for table operations.t, operations.u")
+    service = scene.start_streaming()
+    assert service.stop() == 0, service.tail()
+    each(scene, "alter publication cdc_publication drop table operations.t",
+         f"update operations.t set c1 = 2 where {c} = 2", f"delete from operations.t where {c} = 3",
+         f"insert into operations.t ({c}, c1, big) values (5, 1, {BIG})",
+         "alter publication cdc_publication add table operations.t")
+    service = scene.start_streaming()
+    _one_by_one(scene, service, f"update operations.t set c2 = 2 where {c} = 2",
+                f"delete from operations.t where {c} = 1")
+    assert service.stop() == 0, service.tail()
+    assert scene.target.query(f"select {c}, c1, c2, operation_type, length(big) from "
+                              "analytics.t_current order by 1") == [
+        (2, 2, 2, "UPDATE", 8000), (4, 1, None, "SNAPSHOT", None), (5, 1, None, "RECONCILE", 8000)]
+    # Without a key, a row that was changed is one that is gone and another that came.
+    assert scene.history("t", order=c, columns=c, where="operation_type = 'RECONCILE' and "
+                         "valid_from = valid_to") == ([(3,)] if key else [(2,), (3,)])
+
+
 @pytest.mark.parametrize("count", [1594, 1600])
 def test_a_table_without_room_for_our_columns_is_refused(scene, count):
     each(scene, f"create table operations.t (id integer primary key, {_columns(count - 1)})",

@@ -29,6 +29,17 @@ HistoryTable hostile_table() {
     return table;
 }
 
+/// Has the most columns that a history has room for.
+HistoryTable widest_table() {
+    auto table = orders_table();
+    while (table.columns.size() < 1593) {
+        auto column = table.columns[1];
+        column.name = "c" + std::to_string(table.columns.size());
+        table.columns.push_back(std::move(column));
+    }
+    return table;
+}
+
 HistoryTable whole_row_table() {
     auto table = orders_table();
     table.keyed = false;
@@ -95,6 +106,7 @@ TEST_CASE("a history table has the source's columns and ours", "[history_writer]
         " \"note\" text, \"valid_from\" timestamptz NOT NULL, \"valid_to\" timestamptz,"
         " \"is_current\" boolean NOT NULL, \"operation_type\" text NOT NULL,"
         " \"lsn_from\" pg_lsn NOT NULL, \"lsn_to\" pg_lsn, \"change_seq\" bigint NOT NULL)"
+        " WITH (fillfactor = 85)"
     );
 }
 
@@ -106,6 +118,55 @@ TEST_CASE("the index leads with the key, or with the hash of the row", "[history
         create_index_sql(whole_row_table()),
         Contains("(pgchronicle.row_hash(ROW(\"id\", \"status\", \"note\")), \"lsn_from\"")
     );
+}
+
+TEST_CASE("the hash of a row looks at as many columns as an index can name", "[history_writer]") {
+    auto table = widest_table();
+    table.keyed = false;
+    table.key.clear();
+    REQUIRE_THAT(
+        create_index_sql(table), Contains("\"c254\", \"c255\")), ") && !Contains("\"c256\"")
+    );
+    REQUIRE_THAT(
+        close_staged_sql(table, "pg_temp.s"),
+        Contains("v.\"c255\")) = ") && Contains("s.\"c255\")) AND ROW(") &&
+            Contains("s.\"c1592\")::text AND")
+    );
+}
+
+TEST_CASE("rows are staged in two tables where one has no room", "[history_writer]") {
+    auto table = widest_table();
+    const std::string stage = "pg_temp.s";
+    const std::string joined =
+        " FROM (SELECT * FROM pg_temp.s JOIN pg_temp.s_rest USING"
+        " (stage_row)) s";
+    REQUIRE(stage_is_split(table));
+    REQUIRE_THAT(
+        create_stage_sql(table, stage),
+        Contains("\"c1592\" FROM ") && Contains("; ALTER TABLE pg_temp.s ADD stage_row integer;") &&
+            Contains("CREATE TEMP TABLE s_rest ON COMMIT DELETE ROWS AS SELECT \"valid_from\"")
+    );
+    REQUIRE_THAT(
+        copy_stage_sql(table, stage, WireForm::text),
+        Catch::EndsWith("\"c1592\", stage_row) FROM STDIN (FORMAT text)")
+    );
+    REQUIRE_THAT(
+        copy_rest_sql(table, stage, WireForm::binary),
+        Catch::StartsWith("COPY pg_temp.s_rest (\"valid_from\"") &&
+            Contains(", \"change_seq\", stage_unknown, stage_nth, stage_base_0, stage_row) FROM")
+    );
+    REQUIRE(empty_stage_sql(table, stage) == "DELETE FROM pg_temp.s; DELETE FROM pg_temp.s_rest");
+    REQUIRE_THAT(fill_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(unchanged_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(pending_sql(table, stage), Contains(joined));
+    REQUIRE_THAT(insert_unseen_sql(table, stage), Contains(joined));
+    // 1,590 columns, ours, the bitmap, the number and one of the key: 1,600.
+    table.columns.resize(1590);
+    REQUIRE_FALSE(stage_is_split(table));
+    REQUIRE(empty_stage_sql(table, stage) == "DELETE FROM pg_temp.s");
+    REQUIRE_THAT(fill_sql(table, stage), Contains(" FROM pg_temp.s s "));
+    table.key = {0, 1};
+    REQUIRE(stage_is_split(table));
 }
 
 TEST_CASE("COPY lists every column and names its form", "[history_writer]") {
