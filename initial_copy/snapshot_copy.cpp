@@ -276,7 +276,7 @@ void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Ch
     try {
         Bytes stamp;
         source.copy_out(stamp_sql(source_.stamp), [&](std::span<const std::byte> message) {
-            history_writer::append(stamp, message);
+            if (stamp.empty()) history_writer::append(stamp, message);  // The other is the end.
         });
         target.begin_copy_in(copy_in_sql(table, chunk.job->into));
         StampedRows rows{first_row(stamp), [&](std::span<const std::byte> piece) {

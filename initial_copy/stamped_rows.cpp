@@ -23,8 +23,8 @@ std::int16_t read_int16(const std::byte* at) {
 
 }  // namespace
 
-RowFields first_row(std::span<const std::byte> copied) {
-    const auto row = copied.subspan(header_bytes);
+RowFields first_row(std::span<const std::byte> message) {
+    const auto row = message.subspan(header_bytes);
     return {row.subspan(sizeof(std::int16_t)), read_int16(row.data())};
 }
 

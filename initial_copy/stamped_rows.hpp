@@ -11,13 +11,13 @@ namespace pgchronicle::initial_copy {
 
 using history_writer::Bytes;
 
-/// The fields of the first row of a COPY in binary form, and how many they are. Precondition:
-/// `copied` begins with the header and holds a row.
+/// The fields of a row of COPY in binary form, and how many they are.
 struct RowFields {
     std::span<const std::byte> bytes;
     std::int16_t count{0};
 };
-[[nodiscard]] RowFields first_row(std::span<const std::byte> copied);
+/// Those of the first row. `message` is the first of COPY TO, which holds the header, too.
+[[nodiscard]] RowFields first_row(std::span<const std::byte> message);
 
 /// Turns what COPY TO of the source sends, in binary form, into what COPY FROM of the history
 /// takes: the same fields are added to each row, which the source need not make and send again and

@@ -12,7 +12,7 @@ import pytest
 
 from support.pgchronicle import EXIT_OPERATOR
 from support.story import KEYED, begin, each, finish
-from support.versions import needs
+from support.versions import kept_as_text, needs
 from support.version_log import finish_key_by_key, keys_open_twice, log_of, logs
 
 
@@ -160,6 +160,8 @@ def test_s10_without_the_type_in_the_target_keys_are_equal_as_texts_are(scene):
 
 @pytest.mark.parametrize("kind", ASKED)
 def test_s10_a_key_that_its_type_calls_equal_is_the_same_key(scene, kind):
+    if kind in kept_as_text(scene.source, scene.target):
+        pytest.skip(f"{kind}: kept as text in a target before 17, where keys are equal as texts")
     _equal_keys(scene, [kind])
 
 

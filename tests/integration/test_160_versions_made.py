@@ -55,6 +55,16 @@ def test_a_change_of_other_columns_overwrites_the_open_version(scene, identity, 
         (3, "new", 7, "y", "DELETE", 4, 1, False)]
 
 
+def test_a_column_may_have_the_name_of_a_place_in_our_statements(scene):
+    _, service = begin(
+        scene, "create table operations.t (id integer primary key, state text, row_at text,"
+        " big text); alter table operations.t alter big set storage external;"
+        "insert into operations.t values (1, 'new', 'a', repeat('x', 9000))", "t", **TRACK_STATE)
+    each(scene, "update operations.t set row_at = 'b'")
+    stop(scene, service, "id, state, row_at, md5(big)")
+    assert versions(scene, "id, row_at") == [(1, "b", "SNAPSHOT", 1, 0, True)]
+
+
 def test_with_nothing_tracked_only_lives_are_kept(scene):
     _, service = begin(scene, KEYED, "t",
                        tables={"overrides": {"operations.t": {"track": []}}})
