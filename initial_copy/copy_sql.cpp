@@ -120,7 +120,7 @@ std::string merge_sql(const HistoryTable& table, const std::string& staging) {
     // Of identical rows, as many as the stream has open are known already.
     return fmt::format(
         "INSERT INTO {0} ({1}) SELECT {1} FROM (SELECT s.*, pg_catalog.row_number() OVER"
-        " (PARTITION BY {2}::text) AS stage_number FROM {3} s) s WHERE stage_number >"
+        " (PARTITION BY {2}::text) AS pgchronicle_number FROM {3} s) s WHERE pgchronicle_number >"
         " (SELECT count(*) FROM {0} h WHERE {6} = {7} AND {4}::text = {2}::text AND h.{5} IS NULL)",
         qualified_name(table),
         columns,

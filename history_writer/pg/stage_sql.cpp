@@ -24,7 +24,9 @@ std::string rest_name(const std::string& stage) {
 /// the source, and 42 more at most: within the 1,664 that a row may have on its way.
 std::string staged_rows(const HistoryTable& table, const std::string& stage) {
     if (!stage_is_split(table)) return stage;
-    return fmt::format("(SELECT * FROM {} JOIN {} USING (stage_row))", stage, rest_name(stage));
+    return fmt::format(
+        "(SELECT * FROM {} JOIN {} USING (pgchronicle_row))", stage, rest_name(stage)
+    );
 }
 
 std::string
@@ -43,18 +45,20 @@ std::string copy_into_sql(const std::string& into, const std::string& columns, W
 
 /// The columns that tell what to do with a staged row.
 std::string instructions(const HistoryTable& table) {
-    std::string list = "stage_unknown, stage_nth";
-    for (std::size_t i = 0; i < table.key.size(); ++i) list += fmt::format(", stage_base_{}", i);
+    std::string list = "pgchronicle_unknown, pgchronicle_nth";
+    for (std::size_t i = 0; i < table.key.size(); ++i)
+        list += fmt::format(", pgchronicle_base_{}", i);
     return list;
 }
 
 std::string add_instructions_sql(const HistoryTable& table, const std::string& stage) {
     std::string base;
     for (std::size_t i = 0; i < table.key.size(); ++i) {
-        base += fmt::format(", ADD stage_base_{} {}", i, table.columns[table.key[i]].type_sql);
+        base +=
+            fmt::format(", ADD pgchronicle_base_{} {}", i, table.columns[table.key[i]].type_sql);
     }
     return fmt::format(
-        "ALTER TABLE {} ADD stage_unknown bytea, ADD stage_nth integer{}", stage, base
+        "ALTER TABLE {} ADD pgchronicle_unknown bytea, ADD pgchronicle_nth integer{}", stage, base
     );
 }
 
@@ -80,8 +84,8 @@ std::string create_stage_sql(const HistoryTable& table, const std::string& stage
     const auto rest = rest_name(stage);
     // The index is what joins them: this connection has no hash and merge joins.
     return fmt::format(
-        "{}; ALTER TABLE {} ADD stage_row integer; {}; {}, ADD stage_row integer;"
-        " CREATE INDEX ON {} (stage_row)",
+        "{}; ALTER TABLE {} ADD pgchronicle_row integer; {}; {}, ADD pgchronicle_row integer;"
+        " CREATE INDEX ON {} (pgchronicle_row)",
         create_sql(table, stage, source_columns(table, "")),
         stage,
         create_sql(table, rest, own_column_list(table)),
@@ -98,7 +102,7 @@ std::string empty_stage_sql(const HistoryTable& table, const std::string& stage)
 std::string copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
     return copy_into_sql(
         stage,
-        stage_is_split(table) ? source_columns(table, "") + ", stage_row"
+        stage_is_split(table) ? source_columns(table, "") + ", pgchronicle_row"
                               : column_list(table) + ", " + instructions(table),
         form
     );
@@ -106,7 +110,9 @@ std::string copy_stage_sql(const HistoryTable& table, const std::string& stage, 
 
 std::string copy_rest_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
     return copy_into_sql(
-        rest_name(stage), own_column_list(table) + ", " + instructions(table) + ", stage_row", form
+        rest_name(stage),
+        own_column_list(table) + ", " + instructions(table) + ", pgchronicle_row",
+        form
     );
 }
 
@@ -116,7 +122,7 @@ std::string fill_sql(const HistoryTable& table, const std::string& stage) {
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         const auto name = quote_identifier(table.columns[i].name);
         columns += fmt::format(
-            "CASE WHEN pg_catalog.get_bit(s.stage_unknown, {}) = 1 THEN b.{} ELSE s.{} END, ",
+            "CASE WHEN pg_catalog.get_bit(s.pgchronicle_unknown, {}) = 1 THEN b.{} ELSE s.{} END, ",
             i,
             name,
             name
@@ -137,11 +143,11 @@ std::string fill_sql(const HistoryTable& table, const std::string& stage) {
         n.change_seq,
         staged_rows(table, stage),
         newest_version(
-            table, "v.*", [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
+            table, "v.*", [](std::size_t i) { return fmt::format("s.pgchronicle_base_{}", i); }
         ),
         table.below_seam || table.on_unknown_key == config::OnUnknownKey::open
             ? ""
-            : fmt::format(" WHERE s.stage_nth < 0 OR b.{} IS NOT NULL", n.lsn_from)
+            : fmt::format(" WHERE s.pgchronicle_nth < 0 OR b.{} IS NOT NULL", n.lsn_from)
     );
 }
 
@@ -153,7 +159,7 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         const auto name = quote_identifier(table.columns[i].name);
         const auto value = fmt::format(
-            "CASE WHEN pg_catalog.get_bit(s.stage_unknown, {}) = 1 THEN b.{} ELSE s.{} END",
+            "CASE WHEN pg_catalog.get_bit(s.pgchronicle_unknown, {}) = 1 THEN b.{} ELSE s.{} END",
             i,
             name,
             name
@@ -167,13 +173,13 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
     }
     // The one name that no column of the source can have.
     const auto open = newest_version(table, "v.ctid AS ctid, v.*", [](std::size_t i) {
-        return fmt::format("s.stage_base_{}", i);
+        return fmt::format("s.pgchronicle_base_{}", i);
     });
     const auto same =
         fmt::format("b.{} IS NULL AND ROW({})::text = ROW({})::text", n.valid_to, staged, stored);
     if (overwritten.empty()) {
         return fmt::format(
-            "SELECT s.stage_nth FROM {} s CROSS JOIN LATERAL ({}) b WHERE {}",
+            "SELECT s.pgchronicle_nth FROM {} s CROSS JOIN LATERAL ({}) b WHERE {}",
             staged_rows(table, stage),
             open,
             same
@@ -181,7 +187,7 @@ std::string unchanged_sql(const HistoryTable& table, const std::string& stage) {
     }
     return fmt::format(
         "UPDATE {} h SET {} FROM {} s CROSS JOIN LATERAL ({}) b WHERE h.ctid = b.ctid AND {}"
-        " RETURNING s.stage_nth",
+        " RETURNING s.pgchronicle_nth",
         qualified_name(table),
         overwritten,
         staged_rows(table, stage),
@@ -195,7 +201,7 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
     std::string base_key;
     std::string names;
     for (std::size_t i = 0; i < table.key.size(); ++i) {
-        base_key += fmt::format("{}s.stage_base_{}::text", i == 0 ? "" : ", ", i);
+        base_key += fmt::format("{}s.pgchronicle_base_{}::text", i == 0 ? "" : ", ", i);
     }
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         names +=
@@ -207,7 +213,7 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
         " SELECT $1, {schema}, {table}, {key}, s.{lsn}, s.{seq}, array_agg(c.name ORDER BY c.i)"
         " FROM {stage} s CROSS JOIN (VALUES {names}) AS c(i, name)"
         " LEFT JOIN LATERAL ({base}) b ON true"
-        " WHERE pg_catalog.get_bit(s.stage_unknown, c.i) = 1 AND (b.{lsn} IS NULL OR EXISTS"
+        " WHERE pg_catalog.get_bit(s.pgchronicle_unknown, c.i) = 1 AND (b.{lsn} IS NULL OR EXISTS"
         " (SELECT FROM pgchronicle.pending_value p WHERE p.pipeline = $1"
         " AND p.target_schema = {schema} AND p.target_table = {table}"
         " AND p.row_key = ARRAY[{base_key}] AND p.lsn_from = b.{lsn} AND p.change_seq = b.{seq}"
@@ -226,7 +232,7 @@ std::string pending_sql(const HistoryTable& table, const std::string& stage) {
             newest_version(
                 table,
                 fmt::format("v.{}, v.{}", n.lsn_from, n.change_seq),
-                [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
+                [](std::size_t i) { return fmt::format("s.pgchronicle_base_{}", i); }
             )
         )
     );
@@ -258,13 +264,13 @@ std::string insert_unseen_sql(const HistoryTable& table, const std::string& stag
             newest_version(
                 table,
                 fmt::format("v.{} IS NULL AS open", n.valid_to),
-                [](std::size_t i) { return fmt::format("s.stage_base_{}", i); }
+                [](std::size_t i) { return fmt::format("s.pgchronicle_base_{}", i); }
             )
         );
     } else {
         open = fmt::format(
             "(SELECT count(*) FROM {} v WHERE {} = {} AND {}::text = {}::text AND v.{} IS NULL) > "
-            "s.stage_nth",
+            "s.pgchronicle_nth",
             qualified_name(table),
             row_hash(table, "v."),
             row_hash(table, "s."),
@@ -291,7 +297,7 @@ std::string close_staged_sql(const HistoryTable& table, const std::string& stage
         " CROSS JOIN LATERAL (SELECT v.ctid AS row_at FROM {name} v"
         " WHERE {v_hash} = {s_hash} AND {v}::text = {s}::text"
         " AND v.{to} IS NULL ORDER BY v.{lsn} DESC, v.{seq} DESC, v.ctid"
-        " LIMIT 1 OFFSET s.stage_nth) o) c WHERE h.ctid = c.row_at",
+        " LIMIT 1 OFFSET s.pgchronicle_nth) o) c WHERE h.ctid = c.row_at",
         fmt::arg("name", qualified_name(table)),
         fmt::arg("to", n.valid_to),
         fmt::arg("current", n.is_current),

@@ -11,13 +11,14 @@
 namespace pgchronicle::history_writer::pg {
 
 /// The session's staging table for rows that the target completes: the history table's columns,
-/// then stage_unknown (bitmap), stage_nth, and a stage_base column for each key column.
+/// then pgchronicle_unknown (bitmap), pgchronicle_nth, and a pgchronicle_base column for each key
+/// column.
 [[nodiscard]] std::string stage_name(std::size_t number);
 /// How many columns those after the history table's are.
 [[nodiscard]] std::size_t instruction_columns(const HistoryTable& table);
 /// Whether one table has no room for all these. Then it has the source's columns, and another one
-/// the rest; stage_row, the last column of both, says what belongs together. The statements below
-/// read either kind.
+/// the rest; pgchronicle_row, the last column of both, says what belongs together. The statements
+/// below read either kind.
 [[nodiscard]] bool stage_is_split(const HistoryTable& table);
 [[nodiscard]] std::string create_stage_sql(const HistoryTable& table, const std::string& stage);
 [[nodiscard]] std::string empty_stage_sql(const HistoryTable& table, const std::string& stage);
@@ -27,10 +28,10 @@ copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm for
 [[nodiscard]] std::string
 copy_rest_sql(const HistoryTable& table, const std::string& stage, WireForm form);
 /// Moves staged rows into history, taking unknown columns from the newest version of the base key.
-/// A row without a base (stage_nth -1, or not found where that may be) keeps NULL in them.
+/// A row without a base (pgchronicle_nth -1, or not found where that may be) keeps NULL in them.
 [[nodiscard]] std::string fill_sql(const HistoryTable& table, const std::string& stage);
-/// stage_nth of staged rows that say what the open version of their base key says. Where only some
-/// columns are tracked, these are compared, and the others overwrite the open version's.
+/// pgchronicle_nth of staged rows that say what the open version of their base key says. Where only
+/// some columns are tracked, these are compared, and the others overwrite the open version's.
 [[nodiscard]] std::string unchanged_sql(const HistoryTable& table, const std::string& stage);
 /// Records which columns stayed unknown. Parameter: the pipeline.
 [[nodiscard]] std::string pending_sql(const HistoryTable& table, const std::string& stage);

@@ -139,21 +139,23 @@ TEST_CASE("rows are staged in two tables where one has no room", "[history_write
     const std::string stage = "pg_temp.s";
     const std::string joined =
         " FROM (SELECT * FROM pg_temp.s JOIN pg_temp.s_rest USING"
-        " (stage_row)) s";
+        " (pgchronicle_row)) s";
     REQUIRE(stage_is_split(table));
     REQUIRE_THAT(
         create_stage_sql(table, stage),
-        Contains("\"c1592\" FROM ") && Contains("; ALTER TABLE pg_temp.s ADD stage_row integer;") &&
+        Contains("\"c1592\" FROM ") &&
+            Contains("; ALTER TABLE pg_temp.s ADD pgchronicle_row integer;") &&
             Contains("CREATE TEMP TABLE s_rest ON COMMIT DELETE ROWS AS SELECT \"valid_from\"")
     );
     REQUIRE_THAT(
         copy_stage_sql(table, stage, WireForm::text),
-        Catch::EndsWith("\"c1592\", stage_row) FROM STDIN (FORMAT text)")
+        Catch::EndsWith("\"c1592\", pgchronicle_row) FROM STDIN (FORMAT text)")
     );
     REQUIRE_THAT(
         copy_rest_sql(table, stage, WireForm::binary),
         Catch::StartsWith("COPY pg_temp.s_rest (\"valid_from\"") &&
-            Contains(", \"change_seq\", stage_unknown, stage_nth, stage_base_0, stage_row) FROM")
+            Contains(", \"change_seq\", pgchronicle_unknown, pgchronicle_nth, pgchronicle_base_0, "
+                     "pgchronicle_row) FROM")
     );
     REQUIRE(empty_stage_sql(table, stage) == "DELETE FROM pg_temp.s; DELETE FROM pg_temp.s_rest");
     REQUIRE_THAT(fill_sql(table, stage), Contains(joined));
@@ -196,7 +198,7 @@ TEST_CASE("a row whose base must exist is not filled from nothing", "[history_wr
     auto table = orders_table();
     REQUIRE_THAT(
         fill_sql(table, "pg_temp.s"),
-        Contains(" WHERE s.stage_nth < 0 OR b.\"lsn_from\" IS NOT NULL")
+        Contains(" WHERE s.pgchronicle_nth < 0 OR b.\"lsn_from\" IS NOT NULL")
     );
     table.below_seam = true;
     REQUIRE_THAT(fill_sql(table, "pg_temp.s"), Contains(" LEFT JOIN LATERAL "));
