@@ -1,5 +1,9 @@
 #include "replicator/io/replication_stream.hpp"
 
+#include "pq/same_host.hpp"
+
+#include <sys/socket.h>
+
 namespace pgchronicle::replicator::io {
 
 ReplicationStream::ReplicationStream(
@@ -7,7 +11,15 @@ ReplicationStream::ReplicationStream(
     pq::Connection connection,
     const std::string& command
 )
-    : copy_{std::move(connection), command}, descriptor_{std::move(executor)} {}
+    : copy_{std::move(connection), command},
+      descriptor_{std::move(executor)},
+      same_host_{pq::on_same_host(copy_.socket())} {
+    if (!same_host_) return;
+    // What is read in steps had better wait on the server's side, where it is put together. Below
+    // the size of one loopback packet, however, the kernel's probes for room set the pace.
+    constexpr int receive_bytes = 128 << 10;
+    (void)setsockopt(copy_.socket(), SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+}
 
 ReplicationStream::~ReplicationStream() {
     if (descriptor_.is_open()) descriptor_.release();

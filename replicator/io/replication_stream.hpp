@@ -33,9 +33,13 @@ public:
     /// The server ended the stream: it is shutting down.
     [[nodiscard]] bool ended() const { return copy_.ended(); }
 
+    /// Source and program share a machine, and talk TCP.
+    [[nodiscard]] bool same_host() const { return same_host_; }
+
 private:
     pq::CopyBoth copy_;
     boost::asio::posix::stream_descriptor descriptor_;
+    bool same_host_;
     bool waiting_{false};
 };
 

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace pgchronicle::replicator::io {
 
@@ -17,8 +18,6 @@ namespace {
 
 /// One turn reads at most this many frames, so that the server hears from us in between.
 constexpr int frames_per_turn = 4'096;
-/// While rows come thick and fast, reading in steps of this saves a wake-up for each of them.
-constexpr auto busy_pause = 1ms;
 /// How often the target is asked how far its disk has come, while something waits for it.
 constexpr auto flush_poll_interval = 50ms;
 /// An acknowledgement that moves is sent at once, but not more often than this.
@@ -69,6 +68,7 @@ Session::Session(
               watched(std::move(source), skipped_),
               options_.start_command};
       })),
+      pace_{stream_.same_host()},
       pipeline_{options_.form, checkpoint.position, checkpoint.last_commit_time},
       policy_{options_.limits},
       acks_{checkpoint.position},
@@ -85,7 +85,7 @@ Session::Session(
     pipeline_.builder().keep_at_most(2 * options_.limits.bytes_max);
     const auto now = Clock::now();
     last_status_ = last_received_ = last_asked_ = last_checkpoint_ = last_poll_ = last_recheck_ =
-        progress_logged_ = now;
+        last_drained_ = progress_logged_ = now;
     failpoint(Failpoint::after_connect);
 }
 
@@ -134,6 +134,7 @@ bool Session::may_read() const {
 void Session::read(TimePoint now) {
     drained_ = false;
     more_ = false;
+    std::uint64_t bytes = 0;
     for (int i = 0; i < frames_per_turn; ++i) {
         if (replaying_) {
             if (!replay()) break;
@@ -147,6 +148,7 @@ void Session::read(TimePoint now) {
             break;
         }
         last_received_ = now;
+        bytes += frame.size();
         on_frame(frame);
         more_ = i + 1 == frames_per_turn;
     }
@@ -154,6 +156,9 @@ void Session::read(TimePoint now) {
         throw StreamError{pq::Error{{"57P01", "source is shutting down", "", "", "", true}}};
     }
     policy_.on_rows(pipeline_.builder().rows(), now);
+    step_bytes_ += bytes;
+    if (!drained_) return;
+    pace_.on_read(std::exchange(step_bytes_, 0), now - std::exchange(last_drained_, now));
 }
 
 std::span<const std::byte> Session::next_frame() {
@@ -406,7 +411,8 @@ void Session::wait(TimePoint now) {
     if (may_read() && !replaying_ && !busy) stream_.when_readable([this] { step(); });
     auto until = now + std::min<Clock::duration>(options_.status_interval, 1s);
     const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };
-    if (busy) sooner(now + busy_pause);
+    // Much at once, and not each small message as it comes.
+    if (busy) sooner(now + pace_.pause());
     if (const auto at = policy_.deadline(); at && writer_idle()) sooner(std::max(*at, now + 1ms));
     if (stored_.flushed < stored_.committed && writer_idle())
         sooner(last_poll_ + flush_poll_interval);

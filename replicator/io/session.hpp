@@ -7,6 +7,7 @@
 #include "replicator/io/replication_stream.hpp"
 #include "replicator/io/transaction_inbox.hpp"
 #include "replicator/io/writer_thread.hpp"
+#include "replicator/read_pace.hpp"
 #include "replicator/stream_pipeline.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -146,6 +147,9 @@ private:
     boost::asio::steady_timer timer_;
     std::optional<std::string> skipped_;  ///< The source's words: it passes over a publication.
     ReplicationStream stream_;
+    ReadPace pace_;
+    std::uint64_t step_bytes_{0};  ///< Read since the stream was last drained, at last_drained_.
+    TimePoint last_drained_;
     StreamPipeline pipeline_;
     BatchPolicy policy_;
     AckTracker acks_;
