@@ -74,6 +74,14 @@ std::string row_of(const HistoryTable& table, const std::string& prefix) {
     return "ROW(" + source_columns(table, prefix) + ")";
 }
 
+std::vector<std::string> hashed_columns(const HistoryTable& table) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(table.columns.size(), hashed_columns_max); ++i) {
+        names.push_back(table.columns[i].name);
+    }
+    return names;
+}
+
 std::string row_hash(const HistoryTable& table, const std::string& prefix) {
     return "pgchronicle.row_hash(ROW(" + first_columns(table, prefix, hashed_columns_max) + "))";
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 // What the statements on a history table are made of.
 
@@ -41,6 +42,8 @@ constexpr std::size_t own_columns = 7;
 /// Hash of the row, by which one without a key is found in the index; the first 256 columns only,
 /// for an index has no room to name more. Equal rows have the same, not the other way round.
 [[nodiscard]] std::string row_hash(const HistoryTable& table, const std::string& prefix);
+/// The columns that row_hash looks at.
+[[nodiscard]] std::vector<std::string> hashed_columns(const HistoryTable& table);
 /// The row key as pgchronicle.pending_value holds it.
 [[nodiscard]] std::string key_text(const HistoryTable& table, const std::string& prefix);
 /// Selects from the newest version of a key, by a backward scan that stops at its first row.

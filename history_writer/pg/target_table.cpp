@@ -1,5 +1,6 @@
 #include "history_writer/pg/target_table.hpp"
 
+#include "history_writer/pg/row_index.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
@@ -344,6 +345,7 @@ void ensure_history_table(
             check_owner(target, pipeline, table);
             check_row_key(target, pipeline, table);
             changed = bring_columns_up(target, table, existing) || lacks_view(target, table);
+            renew_row_index(target, table);
         }
         if (!changed) return;
         target.exec("SET LOCAL check_function_bodies = off");

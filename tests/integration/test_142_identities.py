@@ -13,6 +13,7 @@ from support.pgchronicle import EXIT_OPERATOR
 from support.story import KEYED, begin, each, finish
 from support.version_log import log_of, logs
 from support.versions import needs
+from support.waiting import wait_until
 
 TABLE = ("create table operations.t (id integer primary key, code text not null, v text, big text);"
          "create unique index t_code on operations.t (code);"
@@ -117,6 +118,27 @@ def test_an_identity_that_changed_while_nobody_looked_is_read_as_it_was(scene):
     assert [row[2:] for row in log_of(scene, "t", "id, v") if row[0] > 1] == [
         ("UPDATE", 1, "default", 3), ("UPDATE", 2, "full", None), ("UPDATE", 1, "full", None),
         ("DELETE", 3, "a", 3), ("REKEY", 4, "a", 4), ("UPDATE", 40, "a", None)]
+
+
+@pytest.mark.parametrize("change", ["add column extra text", "drop column v"])
+def test_without_a_key_rows_are_found_by_the_index_after_a_change_of_shape(scene, change):
+    rows = 500
+    oracle, service = begin(
+        scene, "create table operations.t (id integer, v text, w text);" + _identity("full")
+        + f"; insert into operations.t select i, 'a', 'a' from generate_series(1, {rows}) i", "t")
+    each(scene, f"alter table operations.t {change}", "update operations.t set w = 'b'",
+         "update operations.t set w = 'c'")
+    _stopped(scene, service)
+
+    def reads():
+        written, read = scene.target.query(
+            "select n_tup_ins, seq_tup_read from pg_stat_all_tables "
+            "where relid = 'analytics.t_history'::regclass")[0]
+        return read if written >= 3 * rows else None
+    # One look at each of the others would be half a million.
+    assert wait_until(reads, 30, "the statistics") < 20 * rows
+    finish(scene, scene.start_streaming(), oracle, scene.spec("t"))
+
 
 
 # -- messages and origins ---------------------------------------------------------------------
