@@ -18,6 +18,8 @@ namespace {
 
 /// One turn reads at most this many frames, so that the server hears from us in between.
 constexpr int frames_per_turn = 4'096;
+/// Of a transaction that is larger, the rows that come next are in no hurry either.
+constexpr std::uint64_t large_transaction_bytes = 1U << 20U;
 /// How often the target is asked how far its disk has come, while something waits for it.
 constexpr auto flush_poll_interval = 50ms;
 /// An acknowledgement that moves is sent at once, but not more often than this.
@@ -407,7 +409,8 @@ void Session::wait(TimePoint now) {
         boost::asio::post(context_, [this] { step(); });
         return;
     }
-    const bool busy = drained_ && policy_.busy(now);
+    const bool large = inbox_.received_bytes() >= large_transaction_bytes;
+    const bool busy = drained_ && (large || policy_.busy(now));
     if (may_read() && !replaying_ && !busy) stream_.when_readable([this] { step(); });
     auto until = now + std::min<Clock::duration>(options_.status_interval, 1s);
     const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };

@@ -57,6 +57,10 @@ public:
 
     /// Within the messages of a transaction.
     [[nodiscard]] bool receiving() const { return receiving_ != nullptr; }
+    /// Bytes that have come of that one.
+    [[nodiscard]] std::uint64_t received_bytes() const {
+        return receiving() ? receiving_->messages.bytes() : 0;
+    }
     /// Before this, nothing may be acknowledged beyond it: start of the first PREPARE whose
     /// transaction has not ended yet.
     [[nodiscard]] std::optional<pgoutput::Lsn> oldest_prepare() const;
