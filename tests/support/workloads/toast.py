@@ -46,13 +46,13 @@ class Toast(Workload):
             table = "operations." + chance.choice(self.tables)
             kind = chance.choices(["insert", "touch", "change", "key", "delete"],
                                   [2, 5, 3, 2, 1.5])[0]
-            if kind == "insert":
+            cursor.execute(f"select array_agg(id order by uid) from {table}")
+            numbers = cursor.fetchone()[0]  # NULL when the deletes were the luckier ones.
+            if kind == "insert" or not numbers:
                 self._insert(cursor, chance, table)
                 wrote = True
-                continue
-            cursor.execute(f"select array_agg(id order by uid) from {table}")
-            number = chance.choice(cursor.fetchone()[0])
-            wrote |= self._change(cursor, chance, table, kind, number)
+            else:
+                wrote |= self._change(cursor, chance, table, kind, chance.choice(numbers))
         return wrote and chance.random() > 0.05
 
     def _insert(self, cursor, chance, table):
