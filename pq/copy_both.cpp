@@ -51,4 +51,9 @@ bool CopyBoth::flush() {
     return left == 0;
 }
 
+void CopyBoth::end() {
+    if (PQputCopyEnd(connection_.native(), nullptr) < 0) throw connection_.last_error();
+    flush();
+}
+
 }  // namespace pgchronicle::pq

@@ -28,6 +28,9 @@ public:
     /// Sends what is queued; true when nothing is left.
     bool flush();
 
+    /// Says that no more is wanted. What is still coming is to be read, until `ended`.
+    void end();
+
     /// The server has ended the stream in good order (it is shutting down).
     [[nodiscard]] bool ended() const { return ended_; }
     [[nodiscard]] int socket() const { return connection_.socket(); }

@@ -5,6 +5,7 @@
 #include "history_writer/pg/compression.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/pg_history_sink.hpp"
+#include "replicator/io/commit_end.hpp"
 #include "replicator/slot_commands.hpp"
 #include "replicator/startup_guard.hpp"
 #include "replicator/stream_error.hpp"
@@ -430,7 +431,7 @@ Service::Turn Service::stream(
     options.replication = true;
     auto connection = pq::Connection::open(options);
 
-    const Session::Parts parts{
+    Session::Parts parts{
         sink,
         tables,
         log_,
@@ -438,7 +439,14 @@ Service::Turn Service::stream(
         [&target] { target.interrupt(true); },
         [this] {
             if (!copy_left_) settle();
-        }};
+        },
+        {},
+        [this] { ends_unreadable_ = true; }};
+    if (!ends_unreadable_) {
+        parts.commit_end = [this](const pgoutput::Begin& begin) {
+            return read_commit_end(source_options(), begin);
+        };
+    }
     Session session{
         std::move(connection), *checkpoint, session_options(*checkpoint, tables, until), parts};
     log_.info(

@@ -80,7 +80,9 @@ private:
     int source_version_{0};
     bool two_phase_{false};  ///< Of the slot, or asked for.
     Lsn slot_position_;      ///< Where the slot was when it was looked at.
-    Lsn source_end_;         ///< What the source had written when this turn began.
+    /// Where a commit ends cannot be read from the source's WAL: what was read was wrong once.
+    bool ends_unreadable_{false};
+    Lsn source_end_;  ///< What the source had written when this turn began.
     std::set<pgoutput::RelationId> needs_text_;  ///< See PipelineTables.
 };
 

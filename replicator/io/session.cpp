@@ -117,6 +117,7 @@ void Session::step() {
         parts_.beat();
         read(now);
         write_if_due(now);
+        look_for_end_if_due();
         poll_flushed_if_due(now);
         recheck_if_due(now);
         send_status_if_due(now);
@@ -138,11 +139,15 @@ void Session::read(TimePoint now) {
     more_ = false;
     std::uint64_t bytes = 0;
     for (int i = 0; i < frames_per_turn; ++i) {
-        if (replaying_) {
+        if (replaying_ && !direct_) {
             if (!replay()) break;
             continue;
         }
-        if (policy_.full(batch_state()) && writer_idle()) hand_over(false);
+        if (direct_) {
+            if (!ready_for_coming()) break;
+        } else if (policy_.full(batch_state()) && writer_idle()) {
+            hand_over(false);
+        }
         if (!may_read()) break;
         const auto frame = next_frame();
         if (frame.empty()) {
@@ -212,6 +217,10 @@ void Session::on_message(std::span<const std::byte> payload) {
         failpoint(Failpoint::after_begin);
     } else if (const auto* whole = std::get_if<WholeTransaction>(&received)) {
         if (!is_behind_end(whole->begin)) begin_replay(*whole);
+    } else if (const auto* message = std::get_if<MessageComes>(&received)) {
+        on_coming(message->payload);
+    } else if (const auto* commit = std::get_if<CommitComes>(&received)) {
+        on_coming(commit->commit);
     }
 }
 
@@ -409,9 +418,10 @@ void Session::wait(TimePoint now) {
         boost::asio::post(context_, [this] { step(); });
         return;
     }
-    const bool large = inbox_.received_bytes() >= large_transaction_bytes;
+    const bool large = coming_ || inbox_.received_bytes() >= large_transaction_bytes;
     const bool busy = drained_ && (large || policy_.busy(now));
-    if (may_read() && !replaying_ && !busy) stream_.when_readable([this] { step(); });
+    const bool reads = may_read() && (!replaying_ || direct_);
+    if (reads && !busy) stream_.when_readable([this] { step(); });
     auto until = now + std::min<Clock::duration>(options_.status_interval, 1s);
     const auto sooner = [&](TimePoint at) { until = std::min(until, std::max(at, now)); };
     // Much at once, and not each small message as it comes.

@@ -86,6 +86,11 @@ public:
             on_stuck;  ///< The target does not answer and we must end: cut it off.
         /// The checkpoint was written, or nothing has come that it does not hold.
         std::function<void()> on_progress;
+        /// Where a transaction ends that has begun to come, if that can be known; runs on the
+        /// writer's thread. Null: it cannot.
+        std::function<std::optional<Lsn>(const pgoutput::Begin&)> commit_end;
+        /// What it said was wrong: the session ends with a StreamError.
+        std::function<void()> on_wrong_end;
     };
 
     Session(
@@ -109,6 +114,11 @@ private:
     bool replay();
     [[nodiscard]] bool is_behind_end(const pgoutput::Begin& begin);
     void begin_replay(const WholeTransaction& transaction);
+    void look_for_end_if_due();
+    void hand_out(const pgoutput::Begin& begin, Lsn end_lsn);
+    bool ready_for_coming();
+    void on_coming(std::span<const std::byte> payload);
+    void on_coming(const pgoutput::Commit& commit);
     bool settle(const StreamPipeline::Outcome& outcome);
     bool resume();
     bool place();
@@ -162,6 +172,10 @@ private:
     /// It fills batches by itself, and so gets batches of its own: what is before it is stored
     /// first, and at a stop it can be left to the next start.
     bool alone_{false};
+    /// It goes into batches while it comes, and `direct_` once what had come before is there.
+    bool coming_{false};
+    bool direct_{false};
+    Lsn looked_for_;  ///< The transaction whose end was looked for last.
     std::optional<NeedsTable> unplaced_;
     std::optional<NeedsAnswer> unanswered_;
 

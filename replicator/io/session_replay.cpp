@@ -2,7 +2,7 @@
 #include "replicator/io/session.hpp"
 #include "replicator/stream_error.hpp"
 
-// How a transaction that has come whole goes into the batch.
+// How a transaction goes into the batch: whole, or as far as it has come.
 
 namespace pgchronicle::replicator::io {
 
@@ -60,6 +60,10 @@ bool Session::replay() {
         }
         const auto bytes = replaying_->messages->next();
         if (bytes.empty()) {
+            if (coming_) {
+                direct_ = true;
+                return true;
+            }
             (void)settle(pipeline_.apply(replaying_->commit));
             replaying_.reset();
             return true;
@@ -127,7 +131,8 @@ void Session::on_transaction_done(Lsn end_lsn) {
 }
 
 bool Session::left_out() const {
-    return replaying_ && stop_requested_ && alone_ && policy_.overfull(batch_state());
+    if (!replaying_ || !stop_requested_) return false;
+    return (coming_ && replay_begun_) || (alone_ && policy_.overfull(batch_state()));
 }
 
 }  // namespace pgchronicle::replicator::io

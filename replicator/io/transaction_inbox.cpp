@@ -3,6 +3,7 @@
 #include "replicator/stream_error.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace pgchronicle::replicator::io {
@@ -85,6 +86,7 @@ std::optional<Lsn> TransactionInbox::oldest_prepare() const {
 Received TransactionInbox::on(std::span<const std::byte> payload) {
     const auto tag = payload.empty() ? '\0' : static_cast<char>(payload.front());
     if (is_content(tag)) {
+        if (handed_out_) return MessageComes{payload};
         append(payload, tag);
         return PartReceived{};
     }
@@ -178,8 +180,26 @@ Received TransactionInbox::on_commit(const Commit& commit) {
         out_of_order("COMMIT at " + to_string(commit.commit_lsn) + " without a transaction.");
     }
     receiving_ = nullptr;
+    if (std::exchange(handed_out_, false)) return CommitComes{commit};
     plain_->messages.rewind();
     return WholeTransaction{begin_, commit, plain_->context, &plain_->messages, &plain_->aborted};
+}
+
+std::optional<Begin> TransactionInbox::kept() const {
+    if (receiving_ != plain_.get() || handed_out_) return std::nullopt;
+    return begin_;
+}
+
+WholeTransaction TransactionInbox::hand_out(Lsn end_lsn) {
+    assert(kept());
+    handed_out_ = true;
+    plain_->messages.rewind();
+    return WholeTransaction{
+        begin_,
+        {0, begin_.final_lsn, end_lsn, begin_.commit_time},
+        plain_->context,
+        &plain_->messages,
+        &plain_->aborted};
 }
 
 void TransactionInbox::on_stream_start(const StreamStart& start) {

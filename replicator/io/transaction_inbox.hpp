@@ -35,11 +35,22 @@ struct WholeTransaction {
     [[nodiscard]] bool skips(const pgoutput::Message& message) const;
 };
 
-using Received = std::variant<PartReceived, TransactionBegins, WholeTransaction>;
+/// A further message of the transaction that is handed out while it comes.
+struct MessageComes {
+    std::span<const std::byte> payload;
+};
+
+/// The end of that transaction.
+struct CommitComes {
+    pgoutput::Commit commit;
+};
+
+using Received =
+    std::variant<PartReceived, TransactionBegins, WholeTransaction, MessageComes, CommitComes>;
 
 /// Puts transactions together from what the server sends: at once, in pieces while they run
 /// (`streaming`), or with their COMMIT PREPARED long after their PREPARE (`two_phase`). Hands them
-/// out whole, in the order of their commits.
+/// out whole, in the order of their commits; or one while it comes, to who knows where it ends.
 ///
 /// What does not fit into `memory_max` bytes goes to files in `spool_dir`. Nothing is kept over a
 /// reconnect: the server sends again what was not acknowledged.
@@ -61,6 +72,16 @@ public:
     [[nodiscard]] std::uint64_t received_bytes() const {
         return receiving() ? receiving_->messages.bytes() : 0;
     }
+    [[nodiscard]] std::uint64_t received_messages() const {
+        return receiving() ? receiving_->messages.messages() : 0;
+    }
+
+    /// The transaction that comes, if it has committed and is to be kept until its end.
+    [[nodiscard]] std::optional<pgoutput::Begin> kept() const;
+    /// Hands that one out as far as it has come. What follows is handed out as it comes; its commit
+    /// is to be compared with `end_lsn`.
+    [[nodiscard]] WholeTransaction hand_out(pgoutput::Lsn end_lsn);
+
     /// Before this, nothing may be acknowledged beyond it: start of the first PREPARE whose
     /// transaction has not ended yet.
     [[nodiscard]] std::optional<pgoutput::Lsn> oldest_prepare() const;
@@ -100,6 +121,7 @@ private:
 
     TransactionPtr plain_;  ///< Used again and again: between B and C.
     pgoutput::Begin begin_;
+    bool handed_out_{false};    ///< That one, before its end.
     TransactionPtr preparing_;  ///< Between b and P.
     std::map<pgoutput::Xid, TransactionPtr> streamed_;
     std::map<std::string, TransactionPtr, std::less<>> prepared_;  ///< By gid.
