@@ -8,10 +8,10 @@ from support.sql_checks import run_checks
 from support.waiting import wait_until
 
 
-def _table(rows):
+def _table(rows, filler=60):
     return ("create table operations.t (id integer primary key, v text, filler text);"
             "alter table operations.t replica identity full;"
-            "insert into operations.t select g, 'old', repeat('f', 60) "
+            f"insert into operations.t select g, 'old', repeat('f', {filler}) "
             f"from generate_series(1, {rows}) g")
 
 
@@ -63,9 +63,10 @@ def _survivor(*services):
 
 def test_a_copy_that_was_frozen_writes_nothing_behind_its_successor(scene):
     """The lock is the writing connection's, which is idle meanwhile: the copy has to look."""
-    scene.source.execute(_table(100_000))
+    # Each COPY lasts longer than it takes to see it, also where the processors are busy with it.
+    scene.source.execute(_table(100_000, filler=1000))
     scene.publish()
-    scene.configure(copy={"workers": 2, "chunk": "1MiB"}, target={"lock_timeout": "1s"})
+    scene.configure(copy={"workers": 2, "chunk": "16MiB"}, target={"lock_timeout": "1s"})
     oracle = scene.oracle("t")
     scene.create_slot()
     frozen = scene.start()
