@@ -1,6 +1,7 @@
 #include "pq/connection.hpp"
 #include "pq/conninfo.hpp"
 #include "pq/interrupter.hpp"
+#include "pq/same_host.hpp"
 
 #include <fmt/format.h>
 
@@ -46,15 +47,10 @@ Error connect_error(const PGconn* raw) {
     Error::Fields fields = parse_error_message(PQerrorMessage(raw));
     fields.connection_lost = true;
     if (!fields.sqlstate.empty()) return Error{std::move(fields)};
-    const auto says = [&](const char* text) {
-        return fields.primary.find(text) != std::string::npos;
-    };
-    const bool certificate_refused = says("certificate verify failed") ||
-                                     says("root certificate") || says("server certificate for");
     if (PQconnectionNeedsPassword(raw) == 1) {
         fields.sqlstate = invalid_password;
         if (fields.hint.empty()) fields.hint = "The server asks for a password; configure one.";
-    } else if (certificate_refused) {
+    } else if (needs_other_configuration(fields.primary)) {
         fields.sqlstate = invalid_authorization;
     }
     return Error{std::move(fields)};
@@ -132,6 +128,22 @@ Connection Connection::open(const ConnectOptions& options) {
             if (i + 1 == tries.size() || final_refusal(error)) throw;
         }
     }
+}
+
+std::string Connection::option(std::string_view keyword) const {
+    const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options{
+        PQconninfo(raw_.get()), PQconninfoFree};
+    for (auto* one = options.get(); one != nullptr && one->keyword != nullptr; ++one) {
+        if (one->keyword == keyword) return one->val == nullptr ? "" : one->val;
+    }
+    return {};
+}
+
+bool Connection::over_network() const {
+    const char* const text = PQhost(raw_.get());
+    const std::string_view host{text == nullptr ? "" : text};
+    const bool unix_socket = host.starts_with('/') || host.starts_with('@');
+    return !unix_socket && !on_same_host(socket());
 }
 
 Connection::Connection(PGconn* raw)

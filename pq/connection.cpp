@@ -77,7 +77,7 @@ std::uint64_t Result::affected() const {
     return value;
 }
 
-Error error_of(const PGresult* result, const PGconn* connection) {
+Error error_of(const PGresult* result, const PGconn* connection, std::size_t commands_before) {
     const bool bad = PQstatus(connection) == CONNECTION_BAD;
     const auto field = [&](int code) {
         const char* const text = PQresultErrorField(result, code);
@@ -90,6 +90,8 @@ Error error_of(const PGresult* result, const PGconn* connection) {
         .hint = field(PG_DIAG_MESSAGE_HINT),
         .context = field(PG_DIAG_CONTEXT),
         .constraint = field(PG_DIAG_CONSTRAINT_NAME),
+        .schema = field(PG_DIAG_SCHEMA_NAME),
+        .table = field(PG_DIAG_TABLE_NAME),
     };
     // Without a primary message the failure is libpq's own and stands in its text only.
     if (fields.primary.empty()) {
@@ -99,6 +101,7 @@ Error error_of(const PGresult* result, const PGconn* connection) {
     }
     const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
     fields.connection_lost = bad || severity == "FATAL" || severity == "PANIC";
+    fields.commands_before = commands_before;
     return Error{std::move(fields)};
 }
 
@@ -288,7 +291,7 @@ std::vector<Result> Connection::sync_pipeline() {
         if (succeeded(result.status())) {
             results.push_back(std::move(result));
         } else if (!failed) {
-            failed = error_of(raw, raw_.get());
+            failed = error_of(raw, raw_.get(), results.size());
         }
     }
     if (failed) {

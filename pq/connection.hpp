@@ -42,6 +42,7 @@ public:
 
     [[nodiscard]] int rows() const { return PQntuples(raw_.get()); }
     [[nodiscard]] int columns() const { return PQnfields(raw_.get()); }
+    [[nodiscard]] std::string name(int column) const { return PQfname(raw_.get(), column); }
     [[nodiscard]] bool null(int row, int column) const {
         return PQgetisnull(raw_.get(), row, column) == 1;
     }
@@ -133,6 +134,11 @@ public:
     [[nodiscard]] int backend_pid() const { return PQbackendPID(raw_.get()); }
     [[nodiscard]] int socket() const { return PQsocket(raw_.get()); }
     [[nodiscard]] std::string parameter(const char* name) const;
+    /// What is in force for a keyword such as "sslmode", libpq's environment, service files and
+    /// defaults included; not meant for secrets.
+    [[nodiscard]] std::string option(std::string_view keyword) const;
+    /// Whether somebody could stand in between: no Unix-domain socket, no TCP within one host.
+    [[nodiscard]] bool over_network() const;
     [[nodiscard]] bool ok() const { return PQstatus(raw_.get()) == CONNECTION_OK; }
     /// A transaction is open, failed or not.
     [[nodiscard]] bool in_transaction() const {
@@ -163,7 +169,8 @@ private:
     std::shared_ptr<Interrupter> interrupter_;
 };
 
-/// The Error that a failed result amounts to.
-[[nodiscard]] Error error_of(const PGresult* result, const PGconn* connection);
+/// The Error that a failed result amounts to; `commands_before`: see Error.
+[[nodiscard]] Error
+error_of(const PGresult* result, const PGconn* connection, std::size_t commands_before = 0);
 
 }  // namespace pgchronicle::pq

@@ -241,7 +241,8 @@ std::vector<Error::Fields> split_messages(std::string_view text) {
             blocks.back().hint = line.substr(7);
         } else if (line.starts_with("CONTEXT:  ")) {
             blocks.back().context = line.substr(10);
-        } else if (begin > 0) {
+        } else if (begin > 0 || line.starts_with("Either ")) {
+            // libpq's own advice: indented, or what to do about a missing root certificate.
             append(blocks.back().hint, " ", line.substr(begin));
         } else if (!line.starts_with("LOCATION:  ")) {
             if (!blocks.back().primary.empty()) blocks.emplace_back();
@@ -281,6 +282,34 @@ std::vector<Keywords> attempts(const ConnectOptions& options) {
     return result;
 }
 
+bool needs_other_configuration(std::string_view primary) {
+    // Words of libpq 14 to 18 and, in lower case behind "SSL error:", of OpenSSL.
+    constexpr std::array words{
+        "certificate verify failed",
+        "root certificate",
+        "server certificate for",
+        "from server certificate",
+        "server does not support SSL",
+        "channel binding",
+        "authentication method",
+        "private key file",
+        "certificate file",
+        "alert certificate",
+        "alert bad certificate",
+        "alert unknown ca",
+        "alert handshake failure",
+        "alert protocol version",
+        "unsupported protocol",
+        "weak sslmode",
+        "invalid sslmode value",
+        "invalid channel_binding value",
+        "invalid require_auth value",
+    };
+    return std::ranges::any_of(words, [&](std::string_view word) {
+        return primary.find(word) != std::string_view::npos;
+    });
+}
+
 Error::Fields parse_error_message(std::string_view text) {
     auto blocks = split_messages(printable(text));
     if (blocks.empty())
@@ -289,6 +318,7 @@ Error::Fields parse_error_message(std::string_view text) {
         std::ranges::find_if(blocks, [](const auto& block) { return !block.sqlstate.empty(); });
     if (best == blocks.end()) best = blocks.end() - 1;
     Error::Fields fields = *best;
+    if (fields.primary.empty()) fields.primary = "the server gives no reason";
     for (auto block = blocks.begin(); block != blocks.end(); ++block) {
         if (block != best && block->primary.starts_with("connection to ")) {
             append(fields.detail, " ", "Also, " + block->primary + ".");

@@ -27,4 +27,10 @@ using Keywords = std::vector<std::pair<std::string, std::string>>;
 /// of a refused connection. Control characters become '?'.
 [[nodiscard]] Error::Fields parse_error_message(std::string_view text);
 
+/// Whether libpq's text for a failed connection, which has no SQLSTATE, tells of something that
+/// only another configuration can mend, here or on the server: a certificate that does not fit, a
+/// server without TLS, a way to ask for the password that is not allowed. The other failures may
+/// pass.
+[[nodiscard]] bool needs_other_configuration(std::string_view primary);
+
 }  // namespace pgchronicle::pq

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ public:
         std::string context{};
         bool connection_lost{false};
         std::string constraint{};
+        std::string schema{};
+        std::string table{};
+        std::size_t commands_before{0};
     };
 
     explicit Error(Fields fields);
@@ -32,6 +36,11 @@ public:
     [[nodiscard]] const std::string& context() const { return fields_.context; }
     /// Name of the constraint or index that the error is about; empty for most.
     [[nodiscard]] const std::string& constraint() const { return fields_.constraint; }
+    /// Schema and name of the table that the error is about; empty for most.
+    [[nodiscard]] const std::string& schema() const { return fields_.schema; }
+    [[nodiscard]] const std::string& table() const { return fields_.table; }
+    /// In a pipeline: how many commands before the one that failed had succeeded.
+    [[nodiscard]] std::size_t commands_before() const { return fields_.commands_before; }
     /// The connection cannot be used any more.
     [[nodiscard]] bool connection_lost() const { return fields_.connection_lost; }
     /// From the SQLSTATE's class; one table in sqlstate.cpp.

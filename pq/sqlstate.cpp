@@ -11,6 +11,8 @@ struct Rule {
     Disposition disposition;
 };
 
+constexpr std::string_view protocol_violation = "08P01";
+
 // The longest prefix that matches wins. Whole codes stand before their class, so the first one
 // does.
 constexpr std::array rules{
@@ -39,6 +41,8 @@ constexpr std::array rules{
 
 Disposition disposition_of(std::string_view sqlstate, bool connection_lost) {
     if (sqlstate.empty()) return connection_lost ? Disposition::reconnect : Disposition::halt;
+    // Where the connection lives on, a value has not the form that its column takes.
+    if (sqlstate == protocol_violation && !connection_lost) return Disposition::halt;
     const auto* const rule = std::ranges::find_if(rules, [&](const Rule& candidate) {
         return sqlstate.starts_with(candidate.prefix);
     });

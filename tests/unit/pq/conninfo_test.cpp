@@ -171,4 +171,51 @@ TEST_CASE("text without a SQLSTATE is taken as it is, and made printable", "[pq]
     CHECK(fields.hint == "do this and that");
     CHECK_FALSE(parse_error_message("").primary.empty());
     CHECK(parse_error_message("DETAIL:  only this\n").detail == "only this");
+    CHECK(parse_error_message("DETAIL:  only this\n").primary == "the server gives no reason");
+    CHECK(parse_error_message("FATAL:  57P03: \n").primary == "the server gives no reason");
+}
+
+TEST_CASE("libpq's advice is no reason of its own", "[pq]") {
+    const auto fields = parse_error_message(
+        "connection to server at \"db1\" (10.0.0.1), port 5432 failed: root certificate file "
+        "\"/etc/ca.crt\" does not exist\n"
+        "Either provide the file or change sslmode to disable server certificate verification.\n"
+    );
+    CHECK(fields.primary.ends_with("root certificate file \"/etc/ca.crt\" does not exist"));
+    CHECK(fields.hint.starts_with("Either provide the file"));
+    CHECK(needs_other_configuration(fields.primary));
+}
+
+TEST_CASE("a refusal that another configuration mends is told from one that may pass", "[pq]") {
+    const std::string begin = "connection to server at \"db1\" (10.0.0.1), port 5432 failed: ";
+    for (const char* text :
+         {"SSL error: certificate verify failed",
+          "server certificate for \"db2\" does not match host name \"db1\"",
+          "could not get server's host name from server certificate",
+          "root certificate file \"/etc/ca.crt\" does not exist",
+          "server does not support SSL, but SSL was required",
+          "channel binding required, but SSL not in use",
+          "channel binding required but not supported by server's authentication request",
+          "authentication method requirement \"scram-sha-256\" failed: server requested a "
+          "cleartext "
+          "password",
+          "private key file \"/etc/client.key\" has group or world access",
+          "could not read certificate file \"/etc/client.crt\": no start line",
+          "SSL error: tlsv1 alert unknown ca",
+          "SSL error: sslv3 alert certificate expired",
+          "SSL error: unsupported protocol",
+          "invalid sslmode value: \"verify-ful\""}) {
+        CAPTURE(text);
+        CHECK(needs_other_configuration(begin + text));
+    }
+    for (const char* text :
+         {"Connection refused",
+          "timeout expired",
+          "server closed the connection unexpectedly",
+          "SSL SYSCALL error: Connection reset by peer",
+          "SSL connection has been closed unexpectedly",
+          "could not send SSL negotiation packet: Broken pipe"}) {
+        CAPTURE(text);
+        CHECK_FALSE(needs_other_configuration(begin + text));
+    }
 }

@@ -16,7 +16,7 @@ TEST_CASE("errors that pass by themselves are retried, others halt", "[pq]") {
         {"53300", Disposition::reconnect}, {"25P03", Disposition::reconnect},
         {"25006", Disposition::reconnect}, {"57P01", Disposition::reconnect},
         {"57P02", Disposition::reconnect}, {"57P03", Disposition::reconnect},
-        {"08006", Disposition::reconnect}, {"08P01", Disposition::reconnect},
+        {"08006", Disposition::reconnect}, {"08P01", Disposition::halt},
         {"55006", Disposition::reconnect}, {"28P01", Disposition::halt},
         {"28000", Disposition::halt},      {"42501", Disposition::halt},
         {"3D000", Disposition::halt},      {"42P01", Disposition::halt},
@@ -35,6 +35,7 @@ TEST_CASE("errors that pass by themselves are retried, others halt", "[pq]") {
 
 TEST_CASE("a lost connection is opened again before anything is retried", "[pq]") {
     CHECK(disposition_of("53100", true) == Disposition::reconnect);
+    CHECK(disposition_of("08P01", true) == Disposition::reconnect);
     CHECK(disposition_of("", true) == Disposition::reconnect);
     CHECK(disposition_of("28P01", true) == Disposition::halt);
     CHECK(disposition_of("", false) == Disposition::halt);
