@@ -6,7 +6,7 @@ from (
            lag(last_time) over (order by lsn_from) as previous_time
     from (
         select lsn_from, min(valid_from) as first_time, max(valid_from) as last_time
-        from {{history}}
+        from {{history}} as history
         where operation_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REKEY')
         group by lsn_from
     ) as committed

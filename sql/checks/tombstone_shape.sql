@@ -1,6 +1,6 @@
 -- Tombstones that cover time or count as current.
 select *
-from {{history}}
+from {{history}} as history
 where operation_type in ('DELETE', 'TRUNCATE', 'REKEY')
   and (is_current
        or lsn_to is distinct from lsn_from

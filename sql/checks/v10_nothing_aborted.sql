@@ -1,4 +1,4 @@
 -- Rows that an aborted (sub)transaction wrote.
 select *
-from {{history}}
+from {{history}} as history
 where {{fate_column}} = 'aborted'

@@ -1,4 +1,4 @@
--- Takes back what 01 and 02 made. Run with psql, by a superuser, in the source database, when
+-- Takes back what roles.sql and 02 made. Run with psql, by a superuser, in the source database, when
 -- pgchronicle is stopped for good: the history cannot be continued afterwards.
 --
 --   psql -v role=pgchronicle -v publication=pgchronicle_publication -v slot=pgchronicle \

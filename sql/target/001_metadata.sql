@@ -1,6 +1,11 @@
 -- What pgchronicle knows of itself, in the target. Run by every command that may write, under a
 -- lock; each statement can be run again.
-CREATE SCHEMA IF NOT EXISTS pgchronicle;
+-- Looked for first, since IF NOT EXISTS asks for CREATE on the database even where it is there.
+DO $$ BEGIN
+    IF to_regnamespace('pgchronicle') IS NULL THEN
+        CREATE SCHEMA pgchronicle;
+    END IF;
+END $$;
 
 -- Up to where the history is complete. One row a pipeline, written in the transaction that writes
 -- the rows it speaks of.
@@ -40,6 +45,7 @@ CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     consistent_from pg_lsn,
     rows_copied     bigint,
     copied_at       timestamptz,
+    compared        pg_lsn,              -- seam of the last comparison
     PRIMARY KEY (pipeline, source_schema, source_table)
 );
 -- Never two pipelines, or two tables, into one history table.
@@ -61,10 +67,13 @@ CREATE TABLE IF NOT EXISTS pgchronicle.relation_shape (
     columns          jsonb NOT NULL,
     row_key          text[] NOT NULL,
     replica_identity text NOT NULL,
+    filled           jsonb,              -- columns with the value that old rows had without WAL
+    earlier          jsonb,              -- shapes that the same transaction had before this one
     PRIMARY KEY (pipeline, relation_id, lsn)
 );
 
--- LSN ranges in which history is known to be incomplete.
+-- LSN ranges in which history is known to be incomplete. Where the reason is 'not_published' or
+-- 'quarantined', to_lsn is known when the range has ended (repaired_at); it has not until then.
 CREATE TABLE IF NOT EXISTS pgchronicle.gap (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pipeline      text NOT NULL,
@@ -75,10 +84,29 @@ CREATE TABLE IF NOT EXISTS pgchronicle.gap (
     reason        text NOT NULL,
     detail        text,
     created_at    timestamptz NOT NULL DEFAULT now(),
-    repaired_at   timestamptz
+    repaired_at   timestamptz,           -- from to_lsn on the history is complete again
+    accepted_at   timestamptz            -- an operator knows of it
 );
 
--- What operators decided.
+-- Tables to which something could not be applied, so that nothing is applied to them any more. The
+-- history is what it was at from_lsn. Once released, the table is compared with the source, and the
+-- row goes.
+CREATE TABLE IF NOT EXISTS pgchronicle.quarantine (
+    pipeline       text NOT NULL,
+    source_schema  text NOT NULL,
+    source_table   text NOT NULL,
+    relation_id    oid NOT NULL,
+    from_lsn       pg_lsn NOT NULL,
+    from_time      timestamptz,          -- recorded time of the last transaction before
+    message        text NOT NULL,        -- the error: as the log says it
+    detail         text,
+    hint           text,
+    quarantined_at timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    PRIMARY KEY (pipeline, source_schema, source_table)
+);
+
+-- What operators decided, and what the program did because its configuration says so.
 CREATE TABLE IF NOT EXISTS pgchronicle.audit (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pipeline text NOT NULL,
@@ -108,6 +136,64 @@ DO $$ BEGIN
     END IF;
 END $$;
 
+-- LSNs that are kept replayable: each has a copy of the slot on the source. Without a position it was
+-- begun and not finished.
+CREATE TABLE IF NOT EXISTS pgchronicle.bookmark (
+    pipeline         text NOT NULL,
+    name             text NOT NULL,
+    slot             text NOT NULL,
+    position         pg_lsn,             -- of the checkpoint when it was made, as are these:
+    last_commit_end  pg_lsn,
+    last_commit_time timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline, name)
+);
+
+-- A replay that is under way: the checkpoint was set back to from_lsn, and the history is streamed
+-- again from a slot of its own until until_lsn. Without from_lsn nothing was set back yet.
+CREATE TABLE IF NOT EXISTS pgchronicle.replay (
+    pipeline  text PRIMARY KEY,
+    slot      text NOT NULL,
+    from_lsn  pg_lsn,
+    until_lsn pg_lsn,
+    begun_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Of the shapes that a replay will meet again, what the source's catalog may not tell any more.
+CREATE TABLE IF NOT EXISTS pgchronicle.replay_shape (
+    pipeline    text NOT NULL,
+    relation_id oid NOT NULL,
+    lsn         pg_lsn NOT NULL,
+    columns     jsonb NOT NULL,
+    filled      jsonb,
+    earlier     jsonb,
+    PRIMARY KEY (pipeline, relation_id, lsn)
+);
+
+-- When the checkpoint stood where: what acknowledge.hold_back goes by when it is a time.
+CREATE TABLE IF NOT EXISTS pgchronicle.position_mark (
+    pipeline  text NOT NULL,
+    position  pg_lsn NOT NULL,
+    stored_at timestamptz NOT NULL,
+    PRIMARY KEY (pipeline, position)
+);
+
+-- What tables made by earlier versions lack.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'compared'
+                   AND attrelid = 'pgchronicle.table_state'::regclass) THEN
+        ALTER TABLE pgchronicle.table_state ADD COLUMN compared pg_lsn;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'filled'
+                   AND attrelid = 'pgchronicle.relation_shape'::regclass) THEN
+        ALTER TABLE pgchronicle.relation_shape ADD COLUMN filled jsonb, ADD COLUMN earlier jsonb;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'accepted_at'
+                   AND attrelid = 'pgchronicle.gap'::regclass) THEN
+        ALTER TABLE pgchronicle.gap ADD COLUMN accepted_at timestamptz;
+    END IF;
+END $$;
+
 -- Identity of a row that has no key: its text form, hashed, under settings that fix the text form.
 CREATE OR REPLACE FUNCTION pgchronicle.row_hash(r record) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -134,6 +220,20 @@ BEGIN
     RETURN true;
 END $$;
 
+-- True, or an error where a history was left behind before the moment that is asked for.
+CREATE OR REPLACE FUNCTION pgchronicle.require_followed(
+    history_schema text, history_table text, left_at text, asked_at text, too_late boolean
+) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = '' AS $$
+BEGIN
+    IF too_late THEN
+        RAISE EXCEPTION 'history of table "%.%" is not known at %', history_schema, history_table, asked_at
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = format('The table is in quarantine, and its history ends at %s.', left_at),
+                  HINT = 'See "pgchronicle status", and "pgchronicle repair release".';
+    END IF;
+    RETURN true;
+END $$;
+
 -- Guard reads of the past. Functions of STABLE volatility, so that the as-of functions around them
 -- can be inlined.
 CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
@@ -141,7 +241,10 @@ CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
 ) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
     SELECT pgchronicle.require_known(history_schema, history_table, min(t.consistent_from)::text,
                                      at_lsn::text, at_lsn < min(t.consistent_from))
+           AND pgchronicle.require_followed(history_schema, history_table, min(q.from_lsn)::text,
+                                            at_lsn::text, at_lsn > min(q.from_lsn))
       FROM pgchronicle.table_state t
+      LEFT JOIN pgchronicle.quarantine q USING (pipeline, source_schema, source_table)
      WHERE t.target_schema = history_schema AND t.target_table = history_table
        AND t.state = 'copied'
 $$;
@@ -151,7 +254,10 @@ CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
 ) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
     SELECT pgchronicle.require_known(history_schema, history_table, min(t.seam_time)::text,
                                      at_time::text, at_time < min(t.seam_time))
+           AND pgchronicle.require_followed(history_schema, history_table, min(q.from_time)::text,
+                                            at_time::text, at_time > min(q.from_time))
       FROM pgchronicle.table_state t
+      LEFT JOIN pgchronicle.quarantine q USING (pipeline, source_schema, source_table)
      WHERE t.target_schema = history_schema AND t.target_table = history_table
        AND t.state = 'copied'
 $$;
