@@ -258,7 +258,8 @@ std::variant<DsnParts, DsnError> split_uri(std::string_view scheme, std::string_
             return malformed_uri("has an @ in the wrong place");
         }
         if (!percent_decoded(user)) return malformed_uri("has a malformed percent sign");
-        if (colon < at) {
+        // To libpq an empty password is none here.
+        if (colon + 1 < at) {
             auto password = percent_decoded(rest.substr(colon + 1, at - colon - 1));
             if (!password) return malformed_uri("has a malformed percent sign");
             parts.password = Secret{*std::move(password)};

@@ -10,6 +10,16 @@ namespace {
 /// Enough to recognise a value by, short enough for one line.
 constexpr std::size_t quoted_bytes_max = 64;
 
+/// Names of tables stand in keys, and may hold what begins a line.
+std::string on_one_line(std::string_view text) {
+    std::string line{text};
+    for (char& c : line) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20U || byte == 0x7FU) c = '?';
+    }
+    return line;
+}
+
 std::string join(const std::vector<Problem>& problems) {
     std::string text;
     for (const auto& problem : problems) {
@@ -22,11 +32,7 @@ std::string join(const std::vector<Problem>& problems) {
 }  // namespace
 
 std::string quoted(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text.substr(0, quoted_bytes_max)) {
-        const auto byte = static_cast<unsigned char>(c);
-        result += byte < 0x20U || byte == 0x7FU ? '?' : c;
-    }
+    std::string result = '"' + on_one_line(text.substr(0, quoted_bytes_max));
     if (text.size() > quoted_bytes_max) result += "...";
     return result + '"';
 }
@@ -35,7 +41,7 @@ std::string to_string(const Problem& problem) {
     std::string text = problem.file;
     if (problem.line > 0) text += (text.empty() ? "line " : ":") + std::to_string(problem.line);
     if (!text.empty()) text += ": ";
-    if (!problem.key.empty()) text += problem.key + ": ";
+    if (!problem.key.empty()) text += on_one_line(problem.key) + ": ";
     text += problem.message;
     if (!problem.detail.empty()) text += "\nDETAIL:  " + problem.detail;
     if (!problem.hint.empty()) text += "\nHINT:  " + problem.hint;

@@ -2,6 +2,7 @@
 
 #include "config/dsn.hpp"
 #include "config/expand.hpp"
+#include "config/units.hpp"
 
 #include <algorithm>
 #include <array>
@@ -35,6 +36,8 @@ constexpr Words<OnUnknownKey, 2> on_unknown_key_words{
     {{"stop"sv, OnUnknownKey::stop}, {"open"sv, OnUnknownKey::open}}};
 constexpr Words<IntraTransaction, 2> intra_transaction_words{
     {{"keep"sv, IntraTransaction::keep}, {"collapse"sv, IntraTransaction::collapse}}};
+constexpr Words<OnError, 2> on_error_words{
+    {{"stop"sv, OnError::stop}, {"quarantine"sv, OnError::quarantine}}};
 constexpr Words<LogLevel, 5> log_level_words{
     {{"trace"sv, LogLevel::trace},
      {"debug"sv, LogLevel::debug},
@@ -121,11 +124,6 @@ void read_source(MapReader map, Reading& reading, Source& source) {
     map.word("streaming", streaming_words, source.streaming);
     map.word("two_phase", switch_words, source.two_phase);
     map.word("on_slot_lost", on_slot_lost_words, source.on_slot_lost);
-    if (source.on_slot_lost == OnSlotLost::reconcile) {
-        map.report(
-            "on_slot_lost", "\"reconcile\" is not supported by this version", {}, "Allowed: stop."
-        );
-    }
     map.duration("receive_timeout", source.receive_timeout);
     map.finish();
 }
@@ -167,6 +165,7 @@ TableOverride read_override(MapReader map) {
     if (map.has("intra_transaction")) {
         map.word("intra_transaction", intra_transaction_words, result.intra_transaction.emplace());
     }
+    if (map.has("on_error")) map.word("on_error", on_error_words, result.on_error.emplace());
     if (map.has("track")) map.list("track", result.track.emplace());
     read_reserved(map);
     map.finish();
@@ -181,6 +180,7 @@ void read_tables(MapReader map, Tables& tables) {
         tables.overrides.emplace(name, read_override(overrides.own_section(name)));
     }
     map.word("intra_transaction", intra_transaction_words, tables.intra_transaction);
+    map.word("on_error", on_error_words, tables.on_error);
     read_history_columns(map.section("history_columns"), tables.history_columns);
     read_reserved(map);
     map.finish();
@@ -210,9 +210,26 @@ void read_retry(MapReader map, Retry& retry) {
     map.finish();
 }
 
+void read_hold_back(MapReader& map, HoldBack& hold_back) {
+    const auto given = map.scalar("hold_back");
+    if (!given) return;
+    if (const auto bytes = parse_size(given->text)) {
+        hold_back.bytes = *bytes;
+    } else if (const auto time = parse_duration(given->text)) {
+        hold_back.time = *time;
+    } else {
+        map.report(
+            "hold_back",
+            "invalid size or duration " + quoted(given->raw),
+            {},
+            "Write so many bytes of WAL, as 1GiB, or a time, as 2h; 0 holds nothing back."
+        );
+    }
+}
+
 void read_acknowledge(MapReader map, Acknowledge& acknowledge) {
     map.duration("interval", acknowledge.interval);
-    map.unsupported("hold_back");
+    read_hold_back(map, acknowledge.hold_back);
     map.finish();
 }
 

@@ -24,6 +24,9 @@ enum class OnUnknownKey { stop, open };
 /// Which of the changes that one transaction makes to a row become versions: all, or their net
 /// effect.
 enum class IntraTransaction { keep, collapse };
+/// What becomes of a table to which a change cannot be applied: it stops everything, or is left
+/// behind alone.
+enum class OnError { stop, quarantine };
 enum class LogLevel { trace, debug, info, warn, error };
 enum class LogFormat { text, json };
 
@@ -43,6 +46,7 @@ struct Source {
     std::string slot;
     std::vector<std::string> publications;  ///< At least one.
     CreateSlot create_slot{CreateSlot::never};
+    /// reconcile: goes on with another slot, and compares every table with the source.
     OnSlotLost on_slot_lost{OnSlotLost::stop};
     Streaming streaming{Streaming::off};
     bool two_phase{false};  ///< Prepared transactions come with their PREPARE.
@@ -83,6 +87,7 @@ struct TableOverride {
     std::optional<std::string> target_table{};
     std::optional<OnUnknownKey> on_unknown_key{};
     std::optional<IntraTransaction> intra_transaction{};
+    std::optional<OnError> on_error{};
     /// Columns whose changes make versions, besides the key's; without a value, all of them.
     /// Changes of others overwrite the open version.
     std::optional<std::vector<std::string>> track{};
@@ -95,6 +100,7 @@ struct Tables {
     std::vector<std::string> exclude;
     std::map<std::string, TableOverride> overrides;
     IntraTransaction intra_transaction{IntraTransaction::keep};
+    OnError on_error{OnError::stop};
     HistoryColumnNames history_columns;  ///< Key `history_columns`.
 
     friend bool operator==(const Tables&, const Tables&) = default;
@@ -123,8 +129,18 @@ struct Retry {
     friend bool operator==(const Retry&, const Retry&) = default;
 };
 
+/// How far behind the stored position the slot is kept: by bytes of WAL, or by time. Not both.
+struct HoldBack {
+    std::uint64_t bytes{0};
+    milliseconds time{0};
+
+    [[nodiscard]] bool any() const { return bytes != 0 || time.count() != 0; }
+    friend bool operator==(const HoldBack&, const HoldBack&) = default;
+};
+
 struct Acknowledge {
     milliseconds interval{2'000};  ///< How often an idle position is stored.
+    HoldBack hold_back{};
 
     friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
 };

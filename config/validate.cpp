@@ -119,6 +119,17 @@ void check_source(Findings& findings, const Source& source) {
     findings.between("source.receive_timeout", source.receive_timeout, 100ms, 24h);
 }
 
+void check_slot_lost(Findings& findings, const Settings& settings) {
+    if (settings.source.on_slot_lost == OnSlotLost::stop) return;
+    if (settings.snapshot == Snapshot::initial) return;
+    findings.add(
+        "source.on_slot_lost",
+        "\"reconcile\" compares the tables with a snapshot, and snapshot is never",
+        {},
+        "Use snapshot: initial, or on_slot_lost: stop."
+    );
+}
+
 void check_schema(Findings& findings, const std::string& schema) {
     constexpr std::string_view placeholder = "{schema}";
     const std::string key = "target.schema";
@@ -347,6 +358,7 @@ bool is_listen_address(std::string_view text) {
 void check_rest(Findings& findings, const Settings& settings) {
     findings.name("pipeline", settings.pipeline);
     findings.between("acknowledge.interval", settings.acknowledge.interval, 10ms, 1h);
+    findings.between("acknowledge.hold_back", settings.acknowledge.hold_back.time, 0ms, 24h * 365);
     if (settings.spool_dir.empty()) findings.add("spool_dir", "name must not be empty");
     if (settings.http_listen && !is_listen_address(*settings.http_listen)) {
         findings.add(
@@ -363,6 +375,7 @@ void check_rest(Findings& findings, const Settings& settings) {
 std::vector<Problem> validate(const Settings& settings) {
     Findings findings;
     check_source(findings, settings.source);
+    check_slot_lost(findings, settings);
     check_target(findings, settings.target);
     check_rest(findings, settings);
     check_tables(findings, settings);

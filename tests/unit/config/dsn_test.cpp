@@ -100,7 +100,7 @@ TEST_CASE("the password leaves a URI, however it is written", "[config]") {
          "hunter2"},
         {"postgresql://u:p%40ss%2Fw%25@h/db", "postgresql://u@h/db", "p@ss/w%"},
         {"postgresql://u:a:b@h", "postgresql://u@h", "a:b"},
-        {"postgresql://u:@h", "postgresql://u@h", ""},
+        {"postgresql://u:@h", "postgresql://u@h", {}},
         {"postgresql://:hunter2@h", "postgresql://@h", "hunter2"},
         {"postgresql://u%40corp:hunter2@h", "postgresql://u%40corp@h", "hunter2"},
         {"postgresql://h/db?password=hunter2", "postgresql://h/db", "hunter2"},

@@ -55,6 +55,7 @@ TEST_CASE("four keys are enough, and the rest has defaults", "[config]") {
     CHECK(settings.source.receive_timeout == 5min);
     CHECK(settings.target.schema == "analytics");
     CHECK(settings.tables.include == std::vector<std::string>{"*.*"});
+    CHECK(settings.tables.on_error == OnError::stop);
     CHECK(settings.batch.bytes_max == 32ULL << 20U);
     CHECK(settings.retry.elapsed_max == 0s);
     CHECK_FALSE(settings.http_listen.has_value());
@@ -90,6 +91,8 @@ tables:
       exclude: [note]
       target: items_h
       on_unknown_key: open
+      on_error: stop
+  on_error: quarantine
   history_columns:
     valid_from: a
     valid_to: b
@@ -103,7 +106,7 @@ batch: {max_delay: 51ms, max_rows: 52, max_bytes: 53KiB}
 memory_limit: 54MiB
 copy: {workers: 5, chunk: 55MiB}
 retry: {delay_min: 56ms, delay_max: 57s, max_elapsed: 58min}
-acknowledge: {interval: 59s}
+acknowledge: {interval: 59s, hold_back: 60MiB}
 spool_dir: /var/spool
 http: {listen: 127.0.0.1:8000}
 reports: {dir: sql/reports}
@@ -137,6 +140,8 @@ log: {level: debug, format: json}
     CHECK(items.exclude_columns == std::vector<std::string>{"note"});
     CHECK(items.target_table == "items_h");
     CHECK(items.on_unknown_key == OnUnknownKey::open);
+    CHECK(items.on_error == OnError::stop);
+    CHECK(tables.on_error == OnError::quarantine);
     const auto& columns = tables.history_columns;
     CHECK(
         columns.valid_from + columns.valid_to + columns.is_current + columns.operation_type +
@@ -154,6 +159,7 @@ log: {level: debug, format: json}
     CHECK(settings.retry.delay_max == 57s);
     CHECK(settings.retry.elapsed_max == 58min);
     CHECK(settings.acknowledge.interval == 59s);
+    CHECK(settings.acknowledge.hold_back == HoldBack{60ULL << 20U, 0ms});
     CHECK(settings.spool_dir == "/var/spool");
     CHECK(settings.http_listen == "127.0.0.1:8000");
     CHECK(settings.reports_dir == "sql/reports");

@@ -84,6 +84,9 @@ TEST_CASE("durations and numbers have bounds on both sides", "[config]") {
         {[](Settings& s) { s.acknowledge.interval = 9ms; },
          "acknowledge.interval",
          "9ms is out of range"},
+        {[](Settings& s) { s.acknowledge.hold_back.time = 24h * 366; },
+         "acknowledge.hold_back",
+         "366d is out of range"},
         {[](Settings& s) { s.retry.delay_min = 0ms; }, "retry.delay_min", "0ms is out of range"},
         {[](Settings& s) { s.batch.rows_max = 0; }, "batch.max_rows", "0 is too small"},
         {[](Settings& s) { s.batch.bytes_max = 1023; }, "batch.max_bytes", "1023B is too small"},
@@ -310,6 +313,18 @@ TEST_CASE("a listen address is host and port", "[config]") {
              "invalid address \"" + std::string{address} + "\""},
         });
     }
+}
+
+TEST_CASE("a lost slot is reconciled by a snapshot, which never taking one forbids", "[config]") {
+    check_accepted({[](Settings& s) { s.source.on_slot_lost = OnSlotLost::reconcile; }});
+    check({
+        {[](Settings& s) {
+             s.source.on_slot_lost = OnSlotLost::reconcile;
+             s.snapshot = Snapshot::never;
+         },
+         "source.on_slot_lost",
+         "\"reconcile\" compares the tables with a snapshot, and snapshot is never"},
+    });
 }
 
 TEST_CASE("every problem is returned, not the first", "[config]") {
