@@ -28,6 +28,12 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count
     "after_commit_before_ack",
     "ack_sent_not_flushed",
     "during_reconnect",
+    "replay_without_slot",
+    "lost_slot_dropped",
+    "lost_slot_made",
+    "reconciliation_begun",
+    "table_copied",
+    "quarantine_uncommitted",
 };
 
 /// What the environment asks for, read once.

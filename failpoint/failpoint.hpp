@@ -16,6 +16,12 @@ enum class Failpoint : unsigned char {
     after_commit_before_ack,
     ack_sent_not_flushed,
     during_reconnect,
+    replay_without_slot,
+    lost_slot_dropped,
+    lost_slot_made,
+    reconciliation_begun,
+    table_copied,
+    quarantine_uncommitted,
     count
 };
 

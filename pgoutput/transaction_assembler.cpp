@@ -182,7 +182,9 @@ TransactionAssembler::Outcome TransactionAssembler::on_relation(const RelationMe
 Step TransactionAssembler::describe(const RelationMessage& message) {
     auto previous = relations_.find(message.relation.id);
     // Every invalidation makes the server send a relation again, mostly as it was.
-    if (previous && *previous == message.relation) return Nothing{};
+    if (previous && *previous == message.relation) {
+        return RelationDescribed{previous.get(), previous.get()};
+    }
     replaced_ = std::move(previous);
     last_relation_ = relations_.put(message.relation).get();
     return RelationDescribed{last_relation_, replaced_.get()};

@@ -13,7 +13,7 @@
 
 namespace pgchronicle::pgoutput {
 
-/// Nothing for the caller to do: Origin, Type, a logical message, a Relation sent again unchanged.
+/// Nothing for the caller to do: Origin, Type, a logical message.
 struct Nothing {};
 
 /// A transaction begins.
@@ -42,10 +42,13 @@ struct TablesTruncated {
     Truncate truncate;
 };
 
-/// A relation is described for the first time, or differently than before.
+/// A relation is described: for the first time, differently than before, or once more as it was.
+/// The last says that something has happened to it, or nothing: a column may have gone and another
+/// one of its name and type have come.
 struct RelationDescribed {
     const Relation* relation{nullptr};  ///< In force from now on; valid until described again.
-    const Relation* previous{nullptr};  ///< Null the first time; valid until the next message.
+    /// Null the first time, `relation` itself when nothing differs; valid until the next message.
+    const Relation* previous{nullptr};
 };
 
 /// The transaction is complete.
@@ -82,7 +85,7 @@ public:
 
     [[nodiscard]] Result<Step, SequenceError> on(const Message& message);
 
-    /// Takes a relation outside of a transaction; Nothing when it is in force already.
+    /// Takes a relation outside of a transaction.
     [[nodiscard]] Step describe(const RelationMessage& message);
 
     /// Whether a transaction is open, so that the session must not end here.

@@ -3,6 +3,8 @@
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +36,10 @@ read_tables(pq::Connection& source, std::span<const std::string> publications);
     pgoutput::RelationId id,
     std::span<const std::string> publications
 );
+
+/// Name and number of each column that the table has now; none when it is gone.
+[[nodiscard]] std::map<std::string, std::int16_t>
+read_column_numbers(pq::Connection& source, pgoutput::RelationId id);
 
 /// A column of this type, without a name: for what the stream describes and the catalog has lost.
 /// Throws pq::Error (42704) when the type is gone too.

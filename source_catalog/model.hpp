@@ -97,6 +97,9 @@ struct Slot {
     std::string invalidation_reason;  ///< Empty while valid (17 and later; 16: "conflict").
     bool two_phase{false};
     bool temporary{false};
+
+    /// The source has removed what it would need: it can never be read again.
+    [[nodiscard]] bool lost() const { return wal_status == "lost" || !invalidation_reason.empty(); }
 };
 
 /// What the server and the connected role are.

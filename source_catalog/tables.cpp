@@ -318,4 +318,18 @@ std::optional<Table> read_table(
     return std::move(tables.front());
 }
 
+std::map<std::string, std::int16_t>
+read_column_numbers(pq::Connection& source, pgoutput::RelationId id) {
+    const auto rows = source.exec(
+        "SELECT attname, attnum FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped",
+        {std::to_string(static_cast<std::uint32_t>(id))}
+    );
+    std::map<std::string, std::int16_t> numbers;
+    for (int row = 0; row < rows.rows(); ++row) {
+        numbers.emplace(rows.str(row, 0), static_cast<std::int16_t>(rows.int64(row, 1)));
+    }
+    return numbers;
+}
+
 }  // namespace pgchronicle::source_catalog
