@@ -237,6 +237,12 @@ BatchBuilder::Outcome BatchBuilder::open_key(Slot& slot, const Draft& draft) {
     if (slot.table->keyed && state->open_version != no_index) {
         return error(PlanErrc::key_already_open, *slot.table, draft.change_seq);
     }
+    if (slot.table->ends_missed && slot.table->keyed && !state->seen) {
+        // What the target has open of this key has ended, and nobody said when: it ends here. No
+        // account is taken of it otherwise, for most keys were not there.
+        (void)end_open(slot, *state, draft.values, false);
+        state->left_in = no_index;
+    }
     state->seen = true;
     auto operation = draft.operation;
     if (slot.collapses && state->left_in == current()) {

@@ -120,7 +120,8 @@ BatchBuilder::end_open(Slot& slot, KeyState& state, const Values& key_values, bo
         for (const auto& value : key_values) append_neutral(changes.keys, value);
     }
     close.size = static_cast<std::uint32_t>(changes.keys.size() - close.offset);
-    if (table.below_seam && old_complete) {
+    // Behind a gap, nobody knows since when the row was what the old tuple says.
+    if (table.below_seam && old_complete && !table.ends_missed) {
         close.old_row = static_cast<std::uint32_t>(changes.old_rows.size());
         OldRow old{changes.payload.size(), 0};
         for (const auto& value : key_values) append_field(changes.payload, value, form_);

@@ -277,12 +277,22 @@ bool matches(const pgoutput::Relation& relation, const source_catalog::Table& so
         relation.columns.size() != source.columns.size()) {
         return false;
     }
+    // Of FULL and NOTHING, a relation does not say which columns are the key.
+    const auto* const identity =
+        relation.replica_identity == pgoutput::ReplicaIdentity::by_default ? &source.primary_key
+        : relation.replica_identity == pgoutput::ReplicaIdentity::index    ? &source.identity_index
+                                                                           : nullptr;
+    const auto same_key = [&](const pgoutput::Column& column) {
+        return identity == nullptr ||
+               column.in_identity == (std::ranges::find(*identity, column.name) != identity->end());
+    };
     return std::equal(
         relation.columns.begin(),
         relation.columns.end(),
         source.columns.begin(),
-        [](const auto& a, const auto& b) {
-            return a.name == b.name && a.type == b.type && a.type_modifier == b.type_modifier;
+        [&](const auto& a, const auto& b) {
+            return a.name == b.name && a.type == b.type && a.type_modifier == b.type_modifier &&
+                   same_key(a);
         }
     );
 }

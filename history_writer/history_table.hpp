@@ -65,6 +65,8 @@ struct HistoryTable {
     config::OnUnknownKey on_unknown_key{config::OnUnknownKey::stop};
     /// The table's rows have not been copied yet: a change may meet a row that nobody has seen.
     bool below_seam{false};
+    /// Changes may have been missed: a key that begins may be open still.
+    bool ends_missed{false};
 
     /// The root of partitions, each of which may have a replica identity of its own.
     bool partitioned{false};

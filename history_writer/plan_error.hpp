@@ -5,7 +5,7 @@
 
 namespace pgchronicle::history_writer {
 
-/// Why a change cannot become history. Always halts: the stream or the configuration is wrong.
+/// Why a change cannot become history: the stream or the configuration is wrong.
 enum class PlanErrc : std::uint8_t {
     unchanged_toast_without_row,  ///< A key column, or a row without a key, holds unchanged TOAST.
     key_not_sent,                 ///< An old tuple without the row key: another identity's.

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace pgchronicle::history_writer {
 
@@ -94,6 +95,61 @@ ShapeChange compare_shapes(
         }
     }
     return change;
+}
+
+bool may_be_later(
+    const ShapeChange& change,
+    const source_catalog::Table& source,
+    std::int16_t highest
+) {
+    if (highest == 0) return false;
+    const auto has_number = [&](int number) {
+        return std::ranges::any_of(source.columns, [&](const auto& c) {
+            return c.number == number;
+        });
+    };
+    return std::ranges::any_of(change.gained, [&](std::size_t i) {
+        const auto& column = source.columns[i];
+        if (std::ranges::find(change.lost, column.name) != change.lost.end()) return true;
+        // Numbers are given one after the other, and not given back.
+        for (int number = highest + 1; number < column.number; ++number) {
+            if (!has_number(number)) return true;
+        }
+        return false;
+    });
+}
+
+void undo_later_renames(
+    source_catalog::Table& source,
+    const std::vector<ShapeColumn>& before,
+    const ColumnNumbers& now
+) {
+    auto& columns = source.columns;
+    // The number that a column of this name had, where that is another one.
+    const auto former = [&](const source_catalog::Column& column) -> std::int16_t {
+        const auto same = std::ranges::find(before, column.name, &ShapeColumn::name);
+        if (column.number == 0 || same == before.end()) return 0;
+        return same->type_sql == column.type_sql ? same->number : std::int16_t{0};
+    };
+    const auto shown = [&](const std::string& name) {
+        return std::ranges::find(columns, name, &source_catalog::Column::name) != columns.end();
+    };
+    for (auto& column : columns) {
+        const auto number = former(column);
+        if (number == 0) continue;
+        const auto renamed = std::ranges::find_if(now, [&](const auto& c) {
+            return c.second == number && c.first != column.name;
+        });
+        if (renamed != now.end() && !shown(renamed->first)) column.number = number;
+    }
+    std::int16_t last = 0;
+    const bool in_order = std::ranges::all_of(columns, [&](const auto& column) {
+        return column.number == 0 || std::exchange(last, column.number) < column.number;
+    });
+    if (in_order) return;
+    for (auto& column : columns) {
+        if (const auto number = former(column); number != 0) column.number = number;
+    }
 }
 
 void infer_numbers(source_catalog::Table& source, const std::vector<ShapeColumn>& before) {

@@ -3,6 +3,7 @@
 #include "history_writer/history_table.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,25 @@ struct ShapeChange {
     const std::vector<ShapeColumn>& before,
     const source_catalog::Table& source,
     const HistoryTable& table
+);
+
+/// Whether a gained column may be a later one than the one that the stream shows now: the catalog,
+/// which tells its number, is ahead of the stream. It may, where it has the name of a column that
+/// is lost, and where columns before it came and went unseen. `highest` is the highest number that
+/// any shape so far had; 0 when that is not known.
+[[nodiscard]] bool
+may_be_later(const ShapeChange& change, const source_catalog::Table& source, std::int16_t highest);
+
+/// Name to number of each column that the catalog has now.
+using ColumnNumbers = std::map<std::string, std::int16_t>;
+
+/// Gives columns their numbers back that the catalog, which is ahead of the stream, has under other
+/// names by now: `source` has the stream's columns with the catalog's numbers. A column that was
+/// renamed still is there, and columns come in the order of their numbers.
+void undo_later_renames(
+    source_catalog::Table& source,
+    const std::vector<ShapeColumn>& before,
+    const ColumnNumbers& now
 );
 
 /// Gives columns that the catalog does not know any more (number 0) the numbers they had, where

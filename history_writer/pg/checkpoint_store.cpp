@@ -1,5 +1,6 @@
 #include "history_writer/pg/checkpoint_store.hpp"
 
+#include "history_writer/pg/mismatch.hpp"
 #include "pq/array_text.hpp"
 
 #include <fmt/format.h>
@@ -63,6 +64,25 @@ std::optional<Checkpoint> read_checkpoint(pq::Connection& target, const std::str
         checkpoint.source.publications.push_back(publications.str(i, 0));
     }
     return checkpoint;
+}
+
+void require_position(pq::Connection& target, const std::string& pipeline, pgoutput::Lsn position) {
+    const auto checkpoint = read_checkpoint(target, pipeline);
+    if (!checkpoint) {
+        throw CheckpointMismatch{
+            fmt::format("checkpoint of pipeline \"{}\" has disappeared", pipeline),
+            fmt::format("It stood at {} when it was written last.", to_string(position)),
+            "Somebody has deleted its row in pgchronicle.checkpoint. Restore it as it was; what "
+            "was "
+            "not stored is still in the slot."};
+    }
+    if (checkpoint->position == position) return;
+    throw CheckpointMismatch{
+        fmt::format(
+            "checkpoint of pipeline \"{}\" is not at {} any more", pipeline, to_string(position)
+        ),
+        fmt::format("It is at {}: somebody else has moved it.", to_string(checkpoint->position)),
+        "Nothing was written. Find out who, then start again."};
 }
 
 void write_first_checkpoint(

@@ -13,6 +13,9 @@ namespace pgchronicle::history_writer::pg {
 [[nodiscard]] std::optional<Checkpoint>
 read_checkpoint(pq::Connection& target, const std::string& pipeline);
 
+/// Throws CheckpointMismatch unless the checkpoint stands at `position`.
+void require_position(pq::Connection& target, const std::string& pipeline, pgoutput::Lsn position);
+
 /// Writes the first checkpoint of a pipeline: its position is `slot_start`. Flushed on return.
 void write_first_checkpoint(
     pq::Connection& target,

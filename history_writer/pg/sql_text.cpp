@@ -175,9 +175,10 @@ std::string end_versions_sql(const HistoryTable& table, Operation operation) {
     const Names n{table.names};
     return fmt::format(
         "WITH ended AS (UPDATE {name} SET {to} = $1::timestamptz, {current} = false,"
-        " {lsn_to} = $2::pg_lsn WHERE {to} IS NULL RETURNING *)"
+        " {lsn_to} = $2::pg_lsn WHERE {to} IS NULL RETURNING *), made AS ("
         " INSERT INTO {name} ({columns}) SELECT {sources}{comma}$1::timestamptz, $1::timestamptz,"
-        " false, '{operation}', $2::pg_lsn, $2::pg_lsn, $3::bigint FROM ended",
+        " false, '{operation}', $2::pg_lsn, $2::pg_lsn, $3::bigint FROM ended RETURNING 1)"
+        " SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM made)",
         fmt::arg("name", qualified_name(table)),
         fmt::arg("to", n.valid_to),
         fmt::arg("current", n.is_current),

@@ -27,7 +27,8 @@ close_sql(const HistoryTable& table, const std::vector<std::string>& key_types);
 [[nodiscard]] std::string
 missing_keys_sql(const HistoryTable& table, const std::vector<std::string>& key_types);
 
-/// Closes every open version and adds tombstones. Parameters: time, LSN, change_seq.
+/// Closes every open version and adds tombstones; one row: how many of each. Parameters: time, LSN,
+/// change_seq.
 [[nodiscard]] std::string end_versions_sql(const HistoryTable& table, Operation operation);
 
 }  // namespace pgchronicle::history_writer::pg

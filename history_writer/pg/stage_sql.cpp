@@ -99,6 +99,11 @@ std::string empty_stage_sql(const HistoryTable& table, const std::string& stage)
     return stage_is_split(table) ? empty + "; DELETE FROM " + rest_name(stage) : empty;
 }
 
+std::string drop_stage_sql(const HistoryTable& table, const std::string& stage) {
+    const auto drop = "DROP TABLE " + stage;
+    return stage_is_split(table) ? drop + ", " + rest_name(stage) : drop;
+}
+
 std::string copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm form) {
     return copy_into_sql(
         stage,

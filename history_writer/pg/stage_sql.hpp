@@ -22,6 +22,7 @@ namespace pgchronicle::history_writer::pg {
 [[nodiscard]] bool stage_is_split(const HistoryTable& table);
 [[nodiscard]] std::string create_stage_sql(const HistoryTable& table, const std::string& stage);
 [[nodiscard]] std::string empty_stage_sql(const HistoryTable& table, const std::string& stage);
+[[nodiscard]] std::string drop_stage_sql(const HistoryTable& table, const std::string& stage);
 [[nodiscard]] std::string
 copy_stage_sql(const HistoryTable& table, const std::string& stage, WireForm form);
 /// Of a split one: the other table.

@@ -1,5 +1,6 @@
 #include "history_writer/pg/stage_writer.hpp"
 
+#include "history_writer/pg/interference.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/stage_sql.hpp"
 #include "history_writer/row_key.hpp"
@@ -27,6 +28,11 @@ StageWriter::StageWriter(
 void StageWriter::make_empty() {
     target_.exec(made_ ? empty_stage_sql(*table_, name_) : create_stage_sql(*table_, name_));
     made_ = true;
+}
+
+void StageWriter::drop() {
+    if (made_) target_.exec(drop_stage_sql(*table_, name_));
+    made_ = false;
 }
 
 void StageWriter::begin(Bytes& buffer, WireForm form) {
@@ -67,10 +73,11 @@ void StageWriter::add(const StagedRow& row) {
 }
 
 void StageWriter::end() {
-    writer_->end();
+    const auto written = static_cast<std::uint64_t>(rows_);
+    require_stored(target_, *table_, written, writer_->end());
     if (!split_) return;
     rest_->begin_held(copy_rest_sql(*table_, name_, form_));
-    rest_->end();
+    require_stored(target_, *table_, written, rest_->end());
     rest_buffer_ = {};  // Such tables are few, and it may have held huge keys.
 }
 

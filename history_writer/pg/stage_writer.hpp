@@ -39,6 +39,8 @@ public:
     void begin(Bytes& buffer, WireForm form);
     void add(const StagedRow& row);
     void end();
+    /// Drops it.
+    void drop();
 
 private:
     void make_empty();

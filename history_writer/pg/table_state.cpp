@@ -1,5 +1,6 @@
 #include "history_writer/pg/table_state.hpp"
 
+#include "history_writer/pg/mismatch.hpp"
 #include "history_writer/pg/target_table.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/array_text.hpp"
@@ -128,6 +129,18 @@ void mark_for_comparison(
         " CASE WHEN compare_as = 'RECONCILE' THEN compare_as ELSE $4 END"
         " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3 AND state = 'copied'",
         {pipeline, table.source_schema, table.source_table, name_of(compare_as)}
+    );
+}
+
+void forget_comparison(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const TableState& state
+) {
+    target.exec(
+        "UPDATE pgchronicle.table_state SET compare_as = NULL"
+        " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
+        {pipeline, state.source_schema, state.source_table}
     );
 }
 

@@ -6,7 +6,9 @@
 #include "source_catalog/model.hpp"
 
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 // pgchronicle.table_state: which relation each name stands for, and how far its history is.
@@ -64,6 +66,13 @@ void mark_for_comparison(
     const std::string& pipeline,
     const HistoryTable& table,
     CompareAs compare_as
+);
+
+/// There is nothing left to compare it with.
+void forget_comparison(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const TableState& state
 );
 
 /// The name stands for another relation from now on, whose rows are to be compared with its

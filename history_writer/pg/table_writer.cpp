@@ -3,12 +3,17 @@
 #include "history_writer/kept_memory.hpp"
 #include "history_writer/pg/array_params.hpp"
 #include "history_writer/pg/collapse_sql.hpp"
+#include "history_writer/pg/end_versions.hpp"
+#include "history_writer/pg/interference.hpp"
+#include "history_writer/pg/mismatch.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/stage_sql.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "history_writer/pg/wide_keys.hpp"
 #include "history_writer/row_key.hpp"
+#include "history_writer/table_failure.hpp"
+#include "pq/quoting.hpp"
 
 #include <fmt/format.h>
 
@@ -73,16 +78,16 @@ TableWriter::TableWriter(
     arrays_.resize(key_types_.size() + 2);
 }
 
+void TableWriter::retire() {
+    if (table_->keyed) target_.exec("DEALLOCATE " + close_name_);
+    stage_.drop();
+}
+
 void TableWriter::read_key_types() {
     const auto rows = target_.exec(fmt::format(
-        "SELECT a.attname, a.atttypid FROM pg_attribute a WHERE a.attrelid = '{}'::regclass"
+        "SELECT a.attname, a.atttypid FROM pg_attribute a WHERE a.attrelid = {}::regclass"
         " AND a.attnum > 0",
-        [&] {
-            std::string quoted;
-            for (const char c : qualified_name(*table_))
-                quoted += c == '\'' ? "''" : std::string(1, c);
-            return quoted;
-        }()
+        pq::quote_literal(qualified_name(*table_))
     ));
     for (const auto column : table_->key) {
         for (int i = 0; i < rows.rows(); ++i) {
@@ -156,6 +161,7 @@ void TableWriter::check_closes(const TableChanges& changes, std::uint64_t closed
 }
 
 void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {
+    require_untouched(target_, *table_);
     std::string keys;
     if (table_->keyed && !params_.empty()) {
         const auto rows = target_.exec(
@@ -164,7 +170,8 @@ void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {
         );
         for (int i = 0; i < rows.rows(); ++i) keys += (i == 0 ? "" : ", ") + rows.str(i, 0);
     }
-    throw HistoryMismatch{
+    throw TableFailure{
+        *table_,
         fmt::format(
             "history of table \"{}.{}\" does not hold every row that was changed",
             table_->source_schema,
@@ -258,14 +265,16 @@ void TableWriter::copy_versions(const ChangeBatch& batch, const TableChanges& ch
     CopyWriter writer{target_, buffer_, batch.form};
     writer.begin(copy_sql(*table_, batch.form));
     const auto columns = table_->columns.size() + own_columns;
+    std::uint64_t written = 0;
     for (const auto i : order_.versions(changes, batch.form)) {
         const Version& version = changes.versions[i];
         if (version.fill != no_index || version.dropped) continue;
+        ++written;
         writer.begin_row(columns, part(changes.payload, version.offset, version.size));
         writer.history_fields(fields_of(batch, version));
         writer.end_row();
     }
-    writer.end();
+    require_stored(target_, *table_, written, writer.end());
 }
 
 void TableWriter::stage_version(
@@ -351,12 +360,7 @@ void TableWriter::collapse(const SourceTransaction& transaction) {
 
 void TableWriter::truncate(const ChangeBatch& batch, const TruncateTable& truncate) {
     const auto& transaction = batch.transactions[truncate.transaction];
-    target_.exec(
-        end_versions_sql(*table_, Operation::truncate),
-        {timestamp_text(transaction.recorded_time),
-         to_string(transaction.end_lsn),
-         std::to_string(truncate.change_seq)}
-    );
+    end_open_versions(target_, *table_, Operation::truncate, transaction, truncate.change_seq);
     // The source's table has another file from now on, and not because it was rewritten.
     target_.exec(
         "UPDATE pgchronicle.table_state SET source_file = NULL WHERE pipeline = $1"

@@ -12,27 +12,15 @@
 
 namespace pgchronicle::history_writer::pg {
 
-/// The target does not hold what the changes say it must: somebody edited the history, rows are
-/// missing, or a filter hides them. Halts.
-class HistoryMismatch : public std::runtime_error {
-public:
-    HistoryMismatch(const std::string& primary, std::string detail, std::string hint)
-        : std::runtime_error{primary}, detail_{std::move(detail)}, hint_{std::move(hint)} {}
-    [[nodiscard]] const std::string& detail() const { return detail_; }
-    [[nodiscard]] const std::string& hint() const { return hint_; }
-
-private:
-    std::string detail_;
-    std::string hint_;
-};
-
 /// Where rows that are first met below the seam begin.
 struct SeamStart {
     pgoutput::Lsn lsn;
     pgoutput::PgTimestamp time;
 };
 
-/// Writes one history table: statements prepared once for its shape, buffers kept.
+/// Writes one history table: statements prepared once for its shape, buffers kept. Throws
+/// pq::Error, and TableFailure where the target does not hold what the changes say it must:
+/// somebody edited the history, rows are missing, or a filter hides them.
 class TableWriter {
 public:
     /// Prepares on `target`; `number` makes names unique within the session.
@@ -63,6 +51,8 @@ public:
     void truncate(const ChangeBatch& batch, const TruncateTable& truncate);
     /// Leaves the net effect of a transaction that was written in parts.
     void collapse(const SourceTransaction& transaction);
+    /// Leaves nothing of itself in the session; nothing can be written then.
+    void retire();
 
 private:
     void read_key_types();

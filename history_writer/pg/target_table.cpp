@@ -1,23 +1,24 @@
 #include "history_writer/pg/target_table.hpp"
 
+#include "history_writer/pg/in_transaction.hpp"
+#include "history_writer/pg/interference.hpp"
+#include "history_writer/pg/mismatch.hpp"
 #include "history_writer/pg/row_index.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
+#include "history_writer/pg/table_state.hpp"
 #include "history_writer/pg/text_literals.hpp"
+#include "history_writer/table_failure.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace pgchronicle::history_writer::pg {
 
-namespace {
-
-/// Column name to type of an existing table; empty when there is none.
 std::map<std::string, std::string>
 existing_columns(pq::Connection& target, const TargetName& table) {
     const auto rows = target.exec(
@@ -31,30 +32,10 @@ existing_columns(pq::Connection& target, const TargetName& table) {
     return columns;
 }
 
-bool schema_exists(pq::Connection& target, const std::string& name) {
-    return target.exec("SELECT 1 FROM pg_namespace WHERE nspname = $1", {name}).rows() == 1;
-}
+namespace {
 
 TargetName name_of(const HistoryTable& table) {
     return {table.target_schema, table.target_table};
-}
-
-/// A transaction of its own, or part of the one that is open: a large transaction of the source
-/// may be under way in the target.
-template <typename Act>
-void in_transaction(pq::Connection& target, Act act) {
-    if (target.in_transaction()) {
-        act();
-        return;
-    }
-    target.exec("BEGIN");
-    try {
-        act();
-        target.exec("COMMIT");
-    } catch (...) {
-        if (target.ok()) target.exec("ROLLBACK");
-        throw;
-    }
 }
 
 /// Nobody else's, and not left over from a pipeline whose metadata is lost.
@@ -109,7 +90,8 @@ void check_own_columns(
           table.names.lsn_to,
           table.names.change_seq}) {
         if (existing.contains(own)) continue;
-        throw TargetMismatch{
+        throw TableFailure{
+            table,
             fmt::format(
                 "table \"{}.{}\" is not a history table", table.target_schema, table.target_table
             ),
@@ -124,7 +106,8 @@ void check_own_columns(
     const std::string& is,
     const std::string& why
 ) {
-    throw TargetMismatch{
+    throw TableFailure{
+        table,
         fmt::format(
             "column \"{}\" of table \"{}.{}\" has another type than the source's",
             column.name,
@@ -209,7 +192,8 @@ void check_row_key(pq::Connection& target, const std::string& pipeline, const Hi
         {pipeline, table.source_schema, table.source_table, array_literal(key_names(table))}
     );
     if (row.rows() == 0 || row.boolean(0, 0)) return;
-    throw TargetMismatch{
+    throw TableFailure{
+        table,
         fmt::format(
             "row key of table \"{}.{}\" has changed", table.source_schema, table.source_table
         ),
@@ -233,22 +217,6 @@ void create_collations(pq::Connection& target, const HistoryTable& table) {
     }
 }
 
-/// The columns as relation_shape holds them.
-std::string columns_json(const std::vector<ShapeColumn>& shape) {
-    std::string columns = "[";
-    for (const auto& column : shape) {
-        columns += fmt::format(
-            R"({}{{"name": {}, "type": {}, "number": {}, "history": {}}})",
-            columns.size() == 1 ? "" : ", ",
-            json_string(column.name),
-            json_string(column.type_sql),
-            column.number,
-            json_string(column.history_name)
-        );
-    }
-    return columns + "]";
-}
-
 /// Sets a column of the open versions to an SQL expression over them.
 void set_in_open_versions(
     pq::Connection& target,
@@ -267,6 +235,7 @@ void set_in_open_versions(
         ),
         params
     );
+    require_untouched(target, table);
 }
 
 void rename_column(
@@ -290,8 +259,8 @@ void rename_column(
     ));
 }
 
-/// Renames in two steps, for names may be swapped. Returns those whose new name an old column still
-/// has, which was dropped on the source before: their values have to be copied.
+}  // namespace
+
 std::vector<ShapeChange::Rename> rename_columns(
     pq::Connection& target,
     const HistoryTable& table,
@@ -317,12 +286,27 @@ std::vector<ShapeChange::Rename> rename_columns(
     return copied;
 }
 
-}  // namespace
-
 std::vector<std::string> key_names(const HistoryTable& table) {
     std::vector<std::string> names;
     for (const auto column : table.key) names.push_back(table.columns[column].name);
     return names;
+}
+
+void ensure_schema(pq::Connection& target, const std::string& schema) {
+    const auto there = target.exec("SELECT FROM pg_namespace WHERE nspname = $1", {schema});
+    if (there.rows() == 1) return;
+    try {
+        target.exec("CREATE SCHEMA " + pq::quote_identifier(schema));
+    } catch (const pq::Error& error) {
+        constexpr const char* insufficient_privilege = "42501";
+        if (error.sqlstate() != insufficient_privilege) throw;
+        throw pq::Error{
+            {.sqlstate = error.sqlstate(),
+             .primary = error.primary(),
+             .detail = "Schema \"" + schema + "\" is not there, and this role may not make it.",
+             .hint = "Make it beforehand: sql/target/roles.sql, with -v schema.",
+             .context = error.context()}};
+    }
 }
 
 void ensure_history_table(
@@ -331,9 +315,7 @@ void ensure_history_table(
     const HistoryTable& table
 ) {
     in_transaction(target, [&] {
-        if (!schema_exists(target, table.target_schema)) {
-            target.exec("CREATE SCHEMA " + pq::quote_identifier(table.target_schema));
-        }
+        ensure_schema(target, table.target_schema);
         bool changed = false;
         create_collations(target, table);
         const auto existing = existing_columns(target, name_of(table));
@@ -386,103 +368,6 @@ void follow_shape(
             }
         }
     });
-}
-
-void end_versions(
-    pq::Connection& target,
-    const TargetName& table,
-    const config::HistoryColumnNames& names,
-    Operation operation,
-    pgoutput::Lsn lsn,
-    pgoutput::PgTimestamp time
-) {
-    HistoryTable all;
-    all.target_schema = table.schema;
-    all.target_table = table.table;
-    all.names = names;
-    const std::set<std::string> ours{
-        names.valid_from,
-        names.valid_to,
-        names.is_current,
-        names.operation_type,
-        names.lsn_from,
-        names.lsn_to,
-        names.change_seq};
-    for (const auto& [name, type] : existing_columns(target, table)) {
-        if (!ours.contains(name)) all.columns.push_back({name, name, type});
-    }
-    target.exec(
-        end_versions_sql(all, operation), {timestamp_text(time), to_string(lsn), std::string{"0"}}
-    );
-}
-
-std::vector<ShapeColumn>
-last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation) {
-    const auto rows = target.exec(
-        "SELECT c->>'name', c->>'type', coalesce((c->>'number')::integer, 0),"
-        " coalesce(c->>'history', '') FROM (SELECT columns FROM pgchronicle.relation_shape"
-        " WHERE pipeline = $1 AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s,"
-        " jsonb_array_elements(s.columns) WITH ORDINALITY AS e(c, i) ORDER BY i",
-        {pipeline, std::to_string(static_cast<std::uint32_t>(relation))}
-    );
-    std::vector<ShapeColumn> shape;
-    for (int i = 0; i < rows.rows(); ++i) {
-        shape.push_back(
-            {rows.str(i, 0),
-             static_cast<std::int16_t>(rows.int64(i, 2)),
-             rows.str(i, 1),
-             rows.str(i, 3)}
-        );
-    }
-    return shape;
-}
-
-bool shape_unchanged(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const source_catalog::Table& source,
-    const HistoryTable& table
-) {
-    const auto row = target.exec(
-        "SELECT s.columns = $3::jsonb AND s.row_key = $4::text[] AND s.replica_identity = $5"
-        " AND s.source_schema = $6 AND s.source_table = $7"
-        " FROM pgchronicle.relation_shape s WHERE pipeline = $1 AND relation_id = $2::oid"
-        " ORDER BY lsn DESC LIMIT 1",
-        {pipeline,
-         std::to_string(static_cast<std::uint32_t>(source.id)),
-         columns_json(shape_of(source, table)),
-         array_literal(key_names(table)),
-         std::string(1, static_cast<char>(source.replica_identity)),
-         source.schema_name,
-         source.name}
-    );
-    return row.rows() == 1 && row.boolean(0, 0);
-}
-
-void record_shape(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const source_catalog::Table& source,
-    const HistoryTable& table,
-    pgoutput::Lsn lsn
-) {
-    if (shape_unchanged(target, pipeline, source, table)) return;
-    target.exec(
-        "INSERT INTO pgchronicle.relation_shape (pipeline, relation_id, source_schema,"
-        " source_table, lsn, columns, row_key, replica_identity)"
-        " VALUES ($1, $2::oid, $3, $4, $5::pg_lsn, $6::jsonb, $7::text[], $8)"
-        " ON CONFLICT (pipeline, relation_id, lsn) DO UPDATE SET columns = excluded.columns,"
-        " row_key = excluded.row_key, replica_identity = excluded.replica_identity,"
-        " source_schema = excluded.source_schema, source_table = excluded.source_table",
-        {pipeline,
-         std::to_string(static_cast<std::uint32_t>(source.id)),
-         source.schema_name,
-         source.name,
-         to_string(lsn),
-         columns_json(shape_of(source, table)),
-         array_literal(key_names(table)),
-         std::string(1, static_cast<char>(source.replica_identity))}
-    );
 }
 
 }  // namespace pgchronicle::history_writer::pg

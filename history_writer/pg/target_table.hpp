@@ -7,35 +7,36 @@
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
 
-#include <stdexcept>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace pgchronicle::history_writer::pg {
 
-/// A history table that is there but is not what it must be: an operator's decision.
-class TargetMismatch : public std::runtime_error {
-public:
-    TargetMismatch(std::string primary, std::string detail, std::string hint)
-        : std::runtime_error{std::move(primary)},
-          detail_{std::move(detail)},
-          hint_{std::move(hint)} {}
-    [[nodiscard]] const std::string& detail() const { return detail_; }
-    [[nodiscard]] const std::string& hint() const { return hint_; }
+/// Column name to type of an existing table; empty when there is none.
+[[nodiscard]] std::map<std::string, std::string>
+existing_columns(pq::Connection& target, const TargetName& table);
 
-private:
-    std::string detail_;
-    std::string hint_;
-};
+/// Renames columns of the table and its view; in two steps, for names may be swapped. Returns those
+/// whose new name an old column still has, which was dropped on the source before: their values
+/// have to be copied.
+std::vector<ShapeChange::Rename> rename_columns(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::vector<ShapeChange::Rename>& renames
+);
 
 /// Names of the row key's columns in the history table, in key order.
 [[nodiscard]] std::vector<std::string> key_names(const HistoryTable& table);
 
+/// Makes the schema, unless it is there: then no right to make any is asked for.
+void ensure_schema(pq::Connection& target, const std::string& schema);
+
 /// Makes the history table, or what is missing of it: schema, table, columns that the source has
 /// gained, readers. Columns whose type has become wider are altered. One transaction, or part of
 /// the one that is open.
-/// Throws TargetMismatch when somebody else owns it, a column has another type, or the row key has
-/// changed.
+/// Throws TargetMismatch when somebody else owns it, TableFailure when it is no history table, a
+/// column has another type, or the row key has changed.
 void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,
@@ -53,37 +54,6 @@ void follow_shape(
     const source_catalog::Table& source,
     const HistoryTable& table,
     const ShapeChange& change
-);
-
-/// Ends every open version, with a tombstone each: what they were versions of is gone.
-void end_versions(
-    pq::Connection& target,
-    const TargetName& table,
-    const config::HistoryColumnNames& names,
-    Operation operation,
-    pgoutput::Lsn lsn,
-    pgoutput::PgTimestamp time
-);
-
-/// The shape recorded last; empty when none was.
-[[nodiscard]] std::vector<ShapeColumn>
-last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation);
-
-/// Whether the shape recorded last is this one: columns, types, row key and replica identity.
-[[nodiscard]] bool shape_unchanged(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const source_catalog::Table& source,
-    const HistoryTable& table
-);
-
-/// Records the shape, if it differs from the last one recorded.
-void record_shape(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const source_catalog::Table& source,
-    const HistoryTable& table,
-    pgoutput::Lsn lsn
 );
 
 }  // namespace pgchronicle::history_writer::pg

@@ -356,6 +356,46 @@ TEST_CASE("below the seam a complete old row is kept beside its close", "[histor
     REQUIRE(string_of(changes.payload).substr(old.offset, old.size) == "1\told\t-\t");
 }
 
+TEST_CASE("behind a gap no old row is taken for older than its change", "[history_writer]") {
+    auto below = orders_table();
+    below.below_seam = below.ends_missed = true;
+    Building b;
+    REQUIRE_FALSE(b.remove(shared(std::move(below)), OldTupleKind::full, order("1", "old")));
+    const auto batch = b.builder.take(false);
+    const auto& changes = *batch.stretches[0].tables[0];
+    REQUIRE(changes.old_rows.empty());
+    REQUIRE(changes.closes[0].old_row == no_index);
+}
+
+TEST_CASE("where ends were missed, a key that begins ends what is open of it", "[history_writer]") {
+    auto missed = orders_table();
+    missed.ends_missed = true;
+    const auto table = shared(missed);
+    Building b;
+    REQUIRE_FALSE(b.insert(table, order("1", "new")));
+    REQUIRE_FALSE(b.update(table, OldTupleKind::key, order_key("2"), order("3", "moved")));
+    b.next_transaction();
+    REQUIRE_FALSE(b.remove(table, OldTupleKind::key, order_key("1")));
+    REQUIRE_FALSE(b.insert(table, order("1", "again")));
+    REQUIRE(
+        lines_of(b) ==
+        Lines{
+            "close 1 #0",
+            "close 2 #0",
+            "close 3 #0",
+            "INSERT 1|new|- [100:1,200)",
+            "REKEY 2|?|? [100:2,100)",
+            "UPDATE 3|moved|- [100:2,)",
+            "DELETE 1|new|- [200:1,200)",
+            "INSERT 1|again|- [200:2,)"}
+    );
+
+    missed.collapse = true;
+    Building c;
+    REQUIRE_FALSE(c.insert(shared(missed), order("1", "new")));
+    REQUIRE(lines_of(c) == Lines{"close 1 #0", "INSERT 1|new|- [100:1,)"});
+}
+
 TEST_CASE("an insert of a key that is open in the batch is refused", "[history_writer]") {
     Building b;
     REQUIRE_FALSE(b.insert(orders, order("1", "new")));

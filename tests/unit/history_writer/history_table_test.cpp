@@ -335,11 +335,17 @@ TEST_CASE(
     const auto source = orders();
     const auto relation = [&] {
         pgoutput::Relation made{source.id, "public", "orders", source.replica_identity, {}};
-        for (const auto& c : source.columns) made.columns.push_back({false, c.name, c.type, -1});
+        for (const auto& c : source.columns) {
+            made.columns.push_back({c.name == source.primary_key.at(0), c.name, c.type, -1});
+        }
         return made;
     };
     REQUIRE(matches(relation(), source));
     auto other = relation();
+    other.columns[0].in_identity = false;
+    other.columns[1].in_identity = true;
+    REQUIRE_FALSE(matches(other, source));
+    other = relation();
     other.columns.pop_back();
     REQUIRE_FALSE(matches(other, source));
     other = relation();

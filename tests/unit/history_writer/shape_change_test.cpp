@@ -57,6 +57,21 @@ TEST_CASE("a name that comes back with another number is a new column", "[histor
     REQUIRE(change.lost == std::vector<std::string>{"b"});
 }
 
+TEST_CASE("a gained column may be a later one than the stream shows", "[history_writer]") {
+    const Shape before{{column("a", 1), column("b", 2)}};
+    const auto later = [&](std::vector<source_catalog::Column> columns, std::int16_t highest) {
+        const Shape now{std::move(columns)};
+        return may_be_later(compare(before, now), now.source, highest);
+    };
+    CHECK_FALSE(later({column("a", 1), column("b", 2), column("c", 3), column("d", 4)}, 2));
+    CHECK(later({column("a", 1), column("b", 3)}, 2));                        // b was dropped.
+    CHECK(later({column("a", 1), column("b", 2), column("c", 4)}, 2));        // c was, or another.
+    CHECK_FALSE(later({column("a", 1), column("b", 2), column("c", 4)}, 3));  // It had been seen.
+    CHECK_FALSE(later({column("a", 1), column("c", 3)}, 2));
+    CHECK_FALSE(later({column("a", 1), column("c", 0)}, 2));
+    CHECK_FALSE(later({column("a", 1), column("b", 2), column("c", 4)}, 0));
+}
+
 TEST_CASE("where the number is not known the name decides", "[history_writer]") {
     const Shape before{{column("a", 1), column("b", 2)}};
     const auto change = compare(before, Shape{{column("a", 0), column("c", 0)}});
@@ -90,6 +105,35 @@ TEST_CASE("a column renamed since has the only number it can have had", "[histor
     doubtful.source.last_number = 4;  // v2 was dropped, or is what number 4 is called now.
     infer_numbers(doubtful.source, before.recorded());
     REQUIRE(doubtful.source.columns[2].number == 0);
+}
+
+TEST_CASE("renames that the stream has not shown yet are undone", "[history_writer]") {
+    const Shape before{{column("id", 1), column("a", 2), column("b", 3)}};
+    const auto numbers = [&](std::vector<source_catalog::Column> shown, const ColumnNumbers& now) {
+        Shape shape{std::move(shown)};
+        undo_later_renames(shape.source, before.recorded(), now);
+        std::vector<int> found;
+        for (const auto& c : shape.source.columns) found.push_back(c.number);
+        return found;
+    };
+    using Numbers = std::vector<int>;
+    // a and b have swapped their names; the stream shows them as they were, then as they are.
+    const ColumnNumbers swapped{{"id", 1}, {"b", 2}, {"a", 3}};
+    CHECK(numbers({column("id", 1), column("a", 3), column("b", 2)}, swapped) == Numbers{1, 2, 3});
+    CHECK(numbers({column("id", 1), column("b", 2), column("a", 3)}, swapped) == Numbers{1, 2, 3});
+    // a became old, and b became a.
+    const ColumnNumbers moved{{"id", 1}, {"old", 2}, {"a", 3}};
+    CHECK(numbers({column("id", 1), column("a", 3), column("b", 0)}, moved) == Numbers{1, 2, 0});
+    CHECK(numbers({column("id", 1), column("old", 2), column("a", 3)}, moved) == Numbers{1, 2, 3});
+    // a was dropped and added again: where it stands tells which one it is.
+    const ColumnNumbers anew{{"id", 1}, {"b", 3}, {"a", 4}};
+    CHECK(numbers({column("id", 1), column("a", 4), column("b", 3)}, anew) == Numbers{1, 2, 3});
+    CHECK(numbers({column("id", 1), column("b", 3), column("a", 4)}, anew) == Numbers{1, 3, 4});
+    CHECK(
+        numbers(
+            {column("id", 1), column("a", 2), column("b", 4)}, {{"id", 1}, {"a", 2}, {"b", 4}}
+        ) == Numbers{1, 2, 4}
+    );
 }
 
 TEST_CASE("types widen only where every value keeps its text", "[history_writer]") {
