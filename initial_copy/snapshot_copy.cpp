@@ -1,7 +1,13 @@
 #include "initial_copy/snapshot_copy.hpp"
 
+#include "failpoint/failpoint.hpp"
 #include "history_writer/pg/compression.hpp"
+#include "history_writer/pg/for_table.hpp"
+#include "history_writer/pg/interference.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/mismatch.hpp"
+#include "history_writer/pg/quarantine_store.hpp"
+#include "history_writer/pg/reconciliation.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/stage_sql.hpp"
@@ -20,6 +26,7 @@ namespace pgchronicle::initial_copy {
 
 using history_writer::pg::CompareAs;
 using history_writer::pg::create_index_sql;
+using history_writer::pg::extend_lost_gaps;
 using history_writer::pg::qualified_name;
 
 /// One table on its way.
@@ -37,6 +44,12 @@ struct SnapshotCopy::Chunk {
 };
 
 namespace {
+
+/// As pg::for_table: the target's errors are those of one history table.
+template <typename Act>
+decltype(auto) copying(const HistoryTable& table, Act&& act) {
+    return history_writer::pg::for_table(table, "copied", std::forward<Act>(act));
+}
 
 /// PostgreSQL's default; a server built otherwise only gets other chunk sizes.
 constexpr std::uint64_t block_bytes = 8192;
@@ -93,8 +106,10 @@ pgoutput::Lsn SnapshotCopy::prepare(const std::vector<PendingTable>& tables) {
     for (const auto& pending : tables) {
         if (pending.compare_as == CompareAs::nothing) continue;
         auto target = pq::Connection::open(options_.target);
-        begin_alone(target, *pending.table);
-        target.exec("COMMIT");
+        copying(*pending.table, [&] {
+            begin_alone(target, *pending.table);
+            target.exec("COMMIT");
+        });
     }
     source_ = take_snapshot(options_.snapshot, tables, stop_);
     return source_.stamp.seam;
@@ -114,17 +129,17 @@ void SnapshotCopy::begin(pq::Connection& target, const HistoryTable& table) {
          false}};
 }
 
+/// Ends a transaction that has written `table`.
+void SnapshotCopy::commit(pq::Connection& target, const HistoryTable& table) {
+    history_writer::pg::require_untouched(target, table);
+    target.exec("COMMIT");
+}
+
 void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection& target) {
     for (const auto& pending : tables) {
         auto job = std::make_unique<Job>();
         job->pending = pending;
-        const auto name = qualified_name(*pending.table);
-        begin(target, *pending.table);
-        job->staged = pending.compare_as != CompareAs::nothing ||
-                      target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() != 0;
-        job->into = job->staged ? staging_name(*pending.table, options_.pipeline) : name;
-        if (job->staged) target.exec(create_staging_sql(*pending.table, job->into));
-        target.exec("COMMIT");
+        copying(*pending.table, [&] { make_room(target, *job); });
 
         const auto pages = pending.source.pages;
         const auto step = std::max<std::uint64_t>(1, options_.chunk_bytes / block_bytes);
@@ -142,6 +157,19 @@ void SnapshotCopy::plan(const std::vector<PendingTable>& tables, pq::Connection&
         bytes_expected_ += pages * block_bytes;
         jobs_.push_back(std::move(job));
     }
+}
+
+void SnapshotCopy::make_room(pq::Connection& target, Job& job) {
+    const auto& table = *job.pending.table;
+    const auto name = qualified_name(table);
+    begin(target, table);
+    const bool empty = target.exec(fmt::format("SELECT 1 FROM {} LIMIT 1", name)).rows() == 0;
+    // Of a first copy there is nothing to compare where the stream has left nothing.
+    if (job.pending.begun && empty) job.pending.compare_as = CompareAs::nothing;
+    job.staged = job.pending.compare_as != CompareAs::nothing || !empty;
+    job.into = job.staged ? staging_name(table, options_.pipeline) : name;
+    if (job.staged) target.exec(create_staging_sql(table, job.into));
+    target.exec("COMMIT");
 }
 
 void SnapshotCopy::run(const std::vector<PendingTable>& tables) {
@@ -247,7 +275,8 @@ void SnapshotCopy::work(pq::Connection& source) {
             const std::lock_guard lock{mutex_};
             table_done = --chunk.job->chunks_left == 0;
         }
-        if (table_done) finish(target, *chunk.job);
+        if (!table_done) continue;
+        copying(*chunk.job->pending.table, [&] { finish(target, *chunk.job); });
     }
 }
 
@@ -272,15 +301,15 @@ pq::Error about_table(const pq::Error& error, const HistoryTable& table) {
 
 void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk) {
     const auto& table = *chunk.job->pending.table;
-    begin(target, table);
+    copying(table, [&] { begin(target, table); });
     try {
         Bytes stamp;
         source.copy_out(stamp_sql(source_.stamp), [&](std::span<const std::byte> message) {
             if (stamp.empty()) history_writer::append(stamp, message);  // The other is the end.
         });
-        target.begin_copy_in(copy_in_sql(table, chunk.job->into));
+        copying(table, [&] { target.begin_copy_in(copy_in_sql(table, chunk.job->into)); });
         StampedRows rows{first_row(stamp), [&](std::span<const std::byte> piece) {
-                             target.put_copy(piece);
+                             copying(table, [&] { target.put_copy(piece); });
                              bytes_.fetch_add(piece.size(), std::memory_order_relaxed);
                          }};
         source.copy_out(
@@ -291,11 +320,15 @@ void SnapshotCopy::copy(pq::Connection& source, pq::Connection& target, const Ch
             }
         );
         rows.flush();
-        chunk.job->rows += target.end_copy_in();
+        copying(table, [&] {
+            const auto stored = target.end_copy_in();
+            history_writer::pg::require_stored(target, table, rows.rows(), stored);
+            chunk.job->rows += stored;
+            commit(target, table);
+        });
     } catch (const pq::Error& error) {
         throw about_table(error, table);
     }
-    target.exec("COMMIT");
     rows_.fetch_sub(1, std::memory_order_relaxed);  // The end marker came as a row of its own.
 }
 
@@ -315,6 +348,11 @@ void SnapshotCopy::merge(pq::Connection& target, const Job& job) {
         }
     }
     target.exec(settle_pending_sql(table), {&pipeline, 1});
+    give_up_pending(target, table);
+}
+
+/// What versions below the seam still wait for, nobody knows.
+void SnapshotCopy::give_up_pending(pq::Connection& target, const HistoryTable& table) {
     const auto start = target.exec(
         "SELECT slot_start FROM pgchronicle.checkpoint WHERE pipeline = $1", {options_.pipeline}
     );
@@ -343,6 +381,10 @@ void SnapshotCopy::compare(pq::Connection& target, const Job& job) {
          compare_sql(table, job.into, operation, source_.stamp.seam, time.str(0, 0))) {
         target.exec(sql);
     }
+    // What the stream has left of a first copy may be as of before a gap, and so no copy knows what
+    // it waits for.
+    if (job.pending.begun && table.keyed) give_up_pending(target, table);
+    extend_lost_gaps(target, options_.pipeline, table, source_.stamp.seam);
     target.exec(
         "UPDATE pgchronicle.gap SET to_lsn = $4::pg_lsn, repaired_at = now() WHERE pipeline = $1"
         " AND source_schema = $2 AND source_table = $3 AND reason = 'not_published'"
@@ -361,11 +403,12 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
     } else if (job.staged) {
         merge(target, job);
     }
-    target.exec(
+    const auto noted = target.exec(
         "UPDATE pgchronicle.table_state SET state = 'copied',"
-        " seam = CASE WHEN compare_as IS NULL THEN $4::pg_lsn ELSE seam END,"
-        " consistent_from = CASE WHEN compare_as IS NULL THEN $4::pg_lsn ELSE consistent_from END,"
-        " seam_time = CASE WHEN compare_as IS NULL THEN $5::timestamptz ELSE seam_time END,"
+        " seam = CASE WHEN state = 'copied' THEN seam ELSE $4::pg_lsn END,"
+        " consistent_from = CASE WHEN state = 'copied' THEN consistent_from ELSE $4::pg_lsn END,"
+        " seam_time = CASE WHEN state = 'copied' THEN seam_time ELSE $5::timestamptz END,"
+        " compared = CASE WHEN compare_as IS NOT NULL THEN $4::pg_lsn ELSE compared END,"
         " compare_as = NULL, rows_copied = $6::bigint, copied_at = now() WHERE pipeline = $1 AND "
         "source_schema = $2 AND source_table = $3",
         {options_.pipeline,
@@ -376,14 +419,23 @@ void SnapshotCopy::finish(pq::Connection& target, Job& job) {
          std::to_string(job.rows)}
     );
     // Nothing that is recorded from here on may lie before the snapshot's time.
-    target.exec(
+    const auto clamped = target.exec(
         "UPDATE pgchronicle.checkpoint SET last_commit_time ="
         " GREATEST(last_commit_time, $2::timestamptz) WHERE pipeline = $1",
         {options_.pipeline, source_.stamp.time}
     );
+    if (noted.affected() != 1 || clamped.affected() != 1) {
+        throw history_writer::pg::CheckpointMismatch{
+            "what is known of pipeline \"" + options_.pipeline + "\" has disappeared",
+            "Its row in pgchronicle.checkpoint, or that of table \"" + table.source_schema + "." +
+                table.source_table + "\" in pgchronicle.table_state, is gone.",
+            "Restore it as it was. The copy of the table was not kept, and is made again."};
+    }
+    history_writer::pg::end_quarantine(target, options_.pipeline, table, source_.stamp.seam);
     // In here, for after the commit it could be a successor's.
     if (job.staged) target.exec("DROP TABLE " + job.into);
-    target.exec("COMMIT");
+    commit(target, table);
+    failpoint(Failpoint::table_copied);
     target.exec("ANALYZE " + qualified_name(table));
     log_.info(
         "copy_table_done",
@@ -404,9 +456,7 @@ bool is_copied(pq::Connection& target, const HistoryTable& table) {
     return copied.boolean(0, 0);
 }
 
-}  // namespace
-
-void discard_partial(pq::Connection& target, const HistoryTable& table) {
+void remove_partial(pq::Connection& target, const HistoryTable& table) {
     begin_alone(target, table);
     if (is_copied(target, table)) {
         target.exec("ROLLBACK");
@@ -427,6 +477,12 @@ void discard_partial(pq::Connection& target, const HistoryTable& table) {
         );
     }
     target.exec("COMMIT");
+}
+
+}  // namespace
+
+void discard_partial(pq::Connection& target, const HistoryTable& table) {
+    copying(table, [&] { remove_partial(target, table); });
 }
 
 }  // namespace pgchronicle::initial_copy

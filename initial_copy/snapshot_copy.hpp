@@ -36,7 +36,8 @@ struct CopyOptions {
 /// The pipeline's lock is held by another connection, which may end without our noticing. So every
 /// transaction that writes locks the history table first and then looks who holds the pipeline: a
 /// successor's `discard_partial` waits for those that saw us hold it, and later ones do not.
-/// Errors: pq::Error from either side; 08003 when the pipeline's lock is lost: reconnect.
+/// Errors: pq::Error from either side, 08003 when the pipeline's lock is lost: reconnect;
+/// TableFailure for what the target says of one table.
 class SnapshotCopy {
 public:
     SnapshotCopy(CopyOptions options, log::Logger& log, std::stop_token stop);
@@ -55,11 +56,14 @@ private:
     struct Chunk;
 
     void begin(pq::Connection& target, const HistoryTable& table);
+    static void commit(pq::Connection& target, const HistoryTable& table);
     void plan(const std::vector<PendingTable>& tables, pq::Connection& target);
+    void make_room(pq::Connection& target, Job& job);
     void work(pq::Connection& source);
     void copy(pq::Connection& source, pq::Connection& target, const Chunk& chunk);
     void finish(pq::Connection& target, Job& job);
     void merge(pq::Connection& target, const Job& job);
+    void give_up_pending(pq::Connection& target, const HistoryTable& table);
     void compare(pq::Connection& target, const Job& job);
     void report(bool last);
 
@@ -81,8 +85,8 @@ private:
 
 /// Removes what an interrupted copy left in `table`. Call before anything is streamed into it, on
 /// the connection that holds the pipeline's lock. Waits a bounded time for transactions of a copy
-/// that has lost that lock. Errors: pq::Error; 55P03 with their process named when it takes longer;
-/// 40001 when that copy has finished the table after all: look again.
+/// that has lost that lock. Errors: TableFailure; pq::Error; 55P03 with their process named when it
+/// takes longer; 40001 when that copy has finished the table after all: look again.
 void discard_partial(pq::Connection& target, const HistoryTable& table);
 
 }  // namespace pgchronicle::initial_copy

@@ -15,6 +15,9 @@ namespace {
 
 constexpr char partitioned = 'p';
 
+/// A statement may not have begun yet when it is cancelled, so that is done again and again.
+constexpr std::chrono::seconds cancel_interval{1};
+
 /// Cancels what `connection` runs unless done in time.
 class Deadline {
 public:
@@ -24,7 +27,10 @@ public:
               const std::stop_callback wake{stop, [this] { changed_.notify_all(); }};
               const auto give_up = [&] { return stop.stop_requested(); };
               changed_.wait_for(lock, done, timeout, give_up);
-              if (!done.stop_requested()) connection.interrupt(false);
+              while (!done.stop_requested()) {
+                  connection.interrupt(false);
+                  changed_.wait_for(lock, done, cancel_interval, [] { return false; });
+              }
           }} {}
 
 private:
@@ -156,12 +162,13 @@ SourceSnapshot take_snapshot(
     // slot_name, consistent_point, snapshot_name, output_plugin
     taken.stamp.seam = pgoutput::parse_lsn(slot.text(0, 1)).value_or(pgoutput::Lsn{});
     const auto begin = fmt::format(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
-        slot.str(0, 2)
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+        pq::quote_literal(slot.str(0, 2))
     );
     for (auto& connection : taken.connections) connection.exec(begin);
 
     auto& first = taken.connections.front();
+    if (tables.empty()) return taken;
     const auto lock = lock_sql(tables);
     try {
         (void)exec_in_time(first, lock, options, stop);

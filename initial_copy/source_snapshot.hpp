@@ -17,7 +17,7 @@ struct PendingTable {
     source_catalog::Table source;
     std::shared_ptr<const HistoryTable> table;
     history_writer::pg::CompareAs compare_as{};
-    bool begun{false};  ///< A copy of it may have been interrupted.
+    bool begun{false};  ///< Its first copy is not done; one may have been interrupted.
 };
 
 struct SnapshotOptions {

@@ -35,9 +35,10 @@ public:
         std::uint64_t bytes{0};
         bool writer_idle{false};
         bool drained{false};  ///< Nothing more to read just now.
+        bool closed{false};   ///< Nothing more may go into it, however small it is.
     };
     [[nodiscard]] bool full(const State& state) const {
-        return state.rows >= limits_.rows_max || state.bytes >= limits_.bytes_max;
+        return state.closed || state.rows >= limits_.rows_max || state.bytes >= limits_.bytes_max;
     }
     /// So far over the limits that even a transaction must be cut.
     [[nodiscard]] bool overfull(const State& state) const {

@@ -1,18 +1,26 @@
 // The composition root: command line, configuration, and which part runs.
 
+#include "commands/bookmark.hpp"
 #include "commands/check.hpp"
 #include "commands/history.hpp"
 #include "commands/init.hpp"
 #include "commands/refusal.hpp"
+#include "commands/repair_gap.hpp"
+#include "commands/repair_release.hpp"
 #include "commands/repair_skip.hpp"
+#include "commands/repair_source.hpp"
+#include "commands/replay.hpp"
 #include "commands/status.hpp"
+#include "commands/verify.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
+#include "log/printable.hpp"
 #include "replicator/io/life.hpp"
 #include "replicator/io/service.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -59,7 +67,16 @@ struct Arguments {
     commands::HistoryOptions history;
     commands::InitOptions init;
     commands::RepairSkipOptions skip;
+    commands::VerifyOptions verify;
     std::string skip_to;
+    std::string accept_reason;
+    commands::RepairReseedOptions reseed;
+    commands::RepairGapOptions accept_gap;
+    commands::RepairReleaseOptions release;
+    std::string bookmark;
+    commands::BookmarkDropOptions bookmark_drop;
+    commands::ReplayOptions replay;
+    std::string replay_until;
 };
 
 std::optional<pgoutput::Lsn> lsn_of(const std::string& text) {
@@ -102,6 +119,34 @@ int run(const std::string& file, const Arguments& arguments) {
     }
 }
 
+/// Sets the history back, or copies it as it was, and streams until it is where it has to be.
+int replay(const std::string& file, const Arguments& arguments) {
+    replicator::io::Life life;
+    auto settings = config::load(file);
+    auto wanted = arguments.replay;
+    wanted.until = lsn_of(arguments.replay_until);
+    const bool copies = !wanted.into.empty();
+    const auto code = copies ? commands::begin_replay_into(settings, wanted, std::cout, std::cerr)
+                             : commands::begin_replay(settings, wanted, std::cout, std::cerr);
+    if (code) return *code;
+    if (copies) settings = commands::settings_of_copy(settings, wanted.into);
+    const auto log =
+        log::make_stderr_logger(level_of(settings.log.level), format_of(settings.log.format));
+    replicator::io::RunOptions options;
+    options.replay_only = true;
+    options.copies_tables = !copies;
+    replicator::io::Service service{settings, options, life, *log};
+    const auto ended = service.run();
+    const bool stopped = life.stop_token().stop_requested();
+    if (ended != replicator::io::ExitCode::done || !stopped) return static_cast<int>(ended);
+    std::fputs(
+        copies ? "pgchronicle: stopped before its end; the same command makes the copy anew\n"
+               : "pgchronicle: stopped before its end; \"pgchronicle run\" finishes it\n",
+        stderr
+    );
+    return commands::exit_try_again;
+}
+
 /// The commands and their options. Each is answered by the name of the one that was given.
 struct CommandLine {
     CLI::App app{"The history of every row of a PostgreSQL database, straight from its WAL."};
@@ -118,7 +163,10 @@ struct CommandLine {
         ));
         add_init();
         add_status();
+        add_verify();
         add_history();
+        add_bookmark();
+        add_replay();
         add_repair();
     }
 
@@ -156,6 +204,33 @@ private:
         status->add_flag("--json", arguments.json, "As one JSON object");
     }
 
+    void add_verify() {
+        auto* verify = app.add_subcommand(
+            "verify", "Prove that history and source are equal at one LSN, while both go on"
+        );
+        takes_config(*verify);
+        auto& options = arguments.verify;
+        verify->add_option(
+            "--table", options.tables, "schema.table or table, with * and ?; may be repeated"
+        );
+        auto* sample = verify->add_option(
+            "--sample", options.sample, "Only so many rows of each table: 5% or a number"
+        );
+        verify->add_option("--seed", options.seed, "Which rows the sample is of (default: random)")
+            ->needs(sample);
+        verify
+            ->add_option_function<unsigned>(
+                "--timeout",
+                [&](unsigned seconds) { options.timeout = std::chrono::seconds{seconds}; },
+                "Seconds to wait for the snapshot, and for the history to reach it (default 60)"
+            )
+            ->check(CLI::Range(1U, 86'400U));
+        verify->add_option(
+            "--max-keys", options.keys_max, "Differences told one by one, per table (default 20)"
+        );
+        verify->add_flag("--json", options.json, "As one JSON object");
+    }
+
     void add_history() {
         auto* history = app.add_subcommand("history", "Every version of one row, and what changed");
         takes_config(*history);
@@ -175,6 +250,36 @@ private:
         );
     }
 
+    void add_bookmark() {
+        auto* bookmark =
+            app.add_subcommand("bookmark", "Keep positions from which history can be replayed");
+        bookmark->require_subcommand(1);
+        auto* add = bookmark->add_subcommand("add", "Keep the position that is stored now");
+        takes_config(*add);
+        add->add_option("name", arguments.bookmark, "What to call it")->required();
+        takes_config(*bookmark->add_subcommand("list", "Each with the WAL that it keeps"));
+        auto* drop = bookmark->add_subcommand("drop", "Let the source's WAL go");
+        takes_config(*drop);
+        drop->add_option("name", arguments.bookmark_drop.name, "Which one")->required();
+        drop->add_option("--reason", arguments.bookmark_drop.reason, "Why, for the audit row");
+    }
+
+    void add_replay() {
+        auto* replay =
+            app.add_subcommand("replay", "Set the history back, and stream it again from there");
+        takes_config(*replay);
+        replay->add_option("--from", arguments.replay.from, "A bookmark's name, or an LSN")
+            ->required();
+        replay->add_option("--reason", arguments.replay.reason, "Why, for the audit row");
+        auto* into = replay->add_option(
+            "--into",
+            arguments.replay.into,
+            "Schema of a copy, in place of setting the history itself back"
+        );
+        replay->add_option("--until", arguments.replay_until, "Where the copy ends: an LSN")
+            ->needs(into);
+    }
+
     void add_repair() {
         auto* repair = app.add_subcommand("repair", "What an operator may decide");
         repair->require_subcommand(1);
@@ -184,8 +289,66 @@ private:
         skip->add_option("--reason", arguments.skip.reason, "Why, for the audit row")->required();
         skip->add_option("--to", arguments.skip_to, "LSN to go on from (default: found by trial)");
         skip->add_flag("--yes,-y", arguments.skip.yes, "Do not ask");
+        auto* accept = repair->add_subcommand(
+            "accept-source", "Take over a source that has another identity than the checkpoint's"
+        );
+        takes_config(*accept);
+        accept->add_option("--reason", arguments.accept_reason, "Why, for the audit row")
+            ->required();
+        auto* reseed =
+            repair->add_subcommand("reseed", "Have a table compared with the source once more");
+        takes_config(*reseed);
+        reseed->add_option("table", arguments.reseed.table, "schema.table of the source")
+            ->required();
+        reseed->add_option("--reason", arguments.reseed.reason, "Why, for the audit row")
+            ->required();
+        auto* gap = repair->add_subcommand("accept-gap", "Know of a gap: status is not red for it");
+        takes_config(*gap);
+        gap->add_option("id", arguments.accept_gap.ids, "Its number, or several; status tells them")
+            ->required();
+        gap->add_option("--reason", arguments.accept_gap.reason, "Why, for the audit row")
+            ->required();
+        auto* release = repair->add_subcommand(
+            "release", "End the quarantine of a table; it is compared with the source"
+        );
+        takes_config(*release);
+        release->add_option("table", arguments.release.table, "schema.table of the source")
+            ->required();
+        release->add_option("--reason", arguments.release.reason, "Why, for the audit row")
+            ->required();
     }
 };
+
+int bookmark(
+    const CLI::App& command,
+    const config::Settings& settings,
+    const Arguments& arguments
+) {
+    if (command.got_subcommand("add")) {
+        return commands::bookmark_add(settings, arguments.bookmark, std::cout, std::cerr);
+    }
+    if (command.got_subcommand("list")) return commands::bookmark_list(settings, std::cout);
+    return commands::bookmark_drop(settings, arguments.bookmark_drop, std::cout, std::cerr);
+}
+
+int repair(const CLI::App& command, const config::Settings& settings, Arguments& arguments) {
+    if (command.got_subcommand("accept-source")) {
+        return commands::repair_accept_source(
+            settings, arguments.accept_reason, std::cout, std::cerr
+        );
+    }
+    if (command.got_subcommand("reseed")) {
+        return commands::repair_reseed(settings, arguments.reseed, std::cout, std::cerr);
+    }
+    if (command.got_subcommand("accept-gap")) {
+        return commands::repair_accept_gap(settings, arguments.accept_gap, std::cout, std::cerr);
+    }
+    if (command.got_subcommand("release")) {
+        return commands::repair_release(settings, arguments.release, std::cout, std::cerr);
+    }
+    arguments.skip.to = lsn_of(arguments.skip_to);
+    return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
+}
 
 int dispatch(const CLI::App& app, Arguments& arguments) {
     const auto given = [&](const char* name) { return app.got_subcommand(name); };
@@ -200,13 +363,15 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
         arguments.config_file.empty() ? std::nullopt : std::optional{arguments.config_file}
     );
     if (given("run")) return run(file, arguments);
+    if (given("replay")) return replay(file, arguments);
     const auto settings = config::load(file);
     if (given("check")) return commands::check(settings, {}, std::cout);
     if (given("status")) return commands::status(settings, {.json = arguments.json}, std::cout);
+    if (given("verify")) return commands::verify(settings, arguments.verify, std::cout, std::cerr);
     if (given("history"))
         return commands::history(settings, arguments.history, std::cout, std::cerr);
-    arguments.skip.to = lsn_of(arguments.skip_to);
-    return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
+    if (given("bookmark")) return bookmark(*app.get_subcommand("bookmark"), settings, arguments);
+    return repair(*app.get_subcommand("repair"), settings, arguments);
 }
 
 }  // namespace
@@ -224,7 +389,7 @@ int main(int argc, char** argv) {
     } catch (const pq::Error& error) {
         return commands::report(error, std::cerr);
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "pgchronicle: error: %s\n", error.what());
+        std::fprintf(stderr, "pgchronicle: error: %s\n", log::one_line(error.what()).c_str());
         return commands::exit_needs_operator;
     }
 }

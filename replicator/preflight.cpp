@@ -61,10 +61,13 @@ std::vector<Problem> preflight(const Facts& facts) {
         judge_selection(facts, problems);
         judge_tables(facts, problems);
     }
+    judge_transport(Side::source, facts.source_peer, problems);
     if (facts.target_failure) {
         judge_failure(Side::target, *facts.target_failure, facts.target_peer, problems);
     }
     if (facts.target) judge_target(facts, problems);
+    if (facts.source && facts.target) judge_kept_slots(facts, problems);
+    judge_transport(Side::target, facts.target_peer, problems);
     if (!facts.spool_error.empty()) {
         problems.push_back({
             .where = Side::configuration,

@@ -87,4 +87,22 @@ void judge_failure(
     });
 }
 
+void judge_transport(Side side, const Peer& peer, std::vector<Problem>& problems) {
+    if (!peer.network || peer.sslmode == "verify-full") return;
+    problems.push_back({
+        .severity = Severity::warning,
+        .where = side,
+        .what = std::string{"the "} + name_of(side) + " is reached over a network with sslmode " +
+                shown(peer.sslmode),
+        .detail = peer.sslmode == "verify-ca"
+                      ? "Any host that has a certificate of the same authority can pass for the "
+                        "server."
+                      : "Whoever stands in between can pass for the server, read and change what "
+                        "is sent, and ask for the password.",
+        .hint = "Put sslmode=verify-full into the DSN, and sslrootcert=FILE with the certificate "
+                "of the server's authority. With channel_binding=require the password is useless "
+                "to anybody else.",
+    });
+}
+
 }  // namespace pgchronicle::replicator

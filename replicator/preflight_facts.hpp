@@ -2,6 +2,7 @@
 
 #include "history_writer/checkpoint.hpp"
 #include "history_writer/history_table.hpp"
+#include "history_writer/kept_slot.hpp"
 #include "source_catalog/model.hpp"
 
 #include <cstdint>
@@ -28,6 +29,8 @@ struct Peer {
     std::string port{};
     std::string user{};
     std::string database{};
+    bool network{false};    ///< It was made, and not within one host.
+    std::string sslmode{};  ///< Of the connection that was made.
 };
 
 /// Whether the changes that wait in the slot can be decoded.
@@ -87,6 +90,8 @@ struct SourceFacts {
     std::int64_t slot_keep_mib{-1};     ///< max_slot_wal_keep_size; -1: no limit.
     std::int64_t slot_idle_limit_s{0};  ///< idle_replication_slot_timeout (18 and later).
     SlotProbe probe{SlotProbe::not_tried};
+    /// Slots that have the names that we give to those of bookmarks and replays.
+    std::vector<source_catalog::Slot> made_slots;
     /// Why a replication connection could not be made, when a plain one could.
     std::optional<Failure> replication_failure;
 };
@@ -116,6 +121,15 @@ struct TargetRelation {
     bool owned{false};     ///< Needed for new columns, indexes and views.
 };
 
+/// What somebody else has put on a table that we write: a trigger, a rule, a constraint.
+struct Interference {
+    history_writer::TargetName table;
+    std::string what;
+    std::string why;
+    std::string mending_sql;
+    bool silent{true};  ///< It can change or lose versions without an error.
+};
+
 struct TargetFacts {
     int version{0};
     history_writer::TargetTypes types{};
@@ -128,9 +142,12 @@ struct TargetFacts {
     bool temporary_tables{false};                 ///< TEMPORARY on the database.
     std::map<std::string, SchemaRights> schemas;  ///< The history's and "pgchronicle".
     std::map<history_writer::TargetName, TargetRelation> relations;
+    std::vector<Interference> interference;
     std::optional<history_writer::Checkpoint> checkpoint;
     bool history_empty{true};  ///< Meant for when there is no checkpoint.
     std::string lock_holder;   ///< Who holds the pipeline's lock; empty: nobody.
+    /// Slots beside the pipelines' own, of all pipelines of the target.
+    std::vector<history_writer::KeptSlot> kept_slots;
 };
 
 /// Everything preflight() looks at. Either side is nothing where `failure` says why.

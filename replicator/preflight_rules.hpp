@@ -30,6 +30,8 @@ inline constexpr int server_version_min = 140000;
 
 /// preflight_connect.cpp: a side that could not be reached, or not asked.
 void judge_failure(Side side, const Failure& failure, const Peer& peer, std::vector<Problem>&);
+/// The same file: a network that nothing protects.
+void judge_transport(Side side, const Peer& peer, std::vector<Problem>&);
 
 /// preflight_source.cpp: server, role, slot, capacity.
 void judge_server(const Facts& facts, std::vector<Problem>& problems);
@@ -41,6 +43,11 @@ void judge_selection(const Facts& facts, std::vector<Problem>& problems);
 
 /// preflight_tables.cpp: each table that is kept, for itself.
 void judge_tables(const Facts& facts, std::vector<Problem>& problems);
+
+/// preflight_kept.cpp: slots of bookmarks and replays, and the window before the pipeline's own.
+void judge_kept_slots(const Facts& facts, std::vector<Problem>& problems);
+/// The replay of the pipeline itself that is under way, or nothing.
+[[nodiscard]] const history_writer::KeptSlot* replay_under_way(const Facts& facts);
 
 /// preflight_target.cpp: server, rights, names, checkpoint.
 void judge_target(const Facts& facts, std::vector<Problem>& problems);

@@ -164,9 +164,26 @@ void judge_retention(const SourceFacts& source, Problems& problems) {
     }
 }
 
+/// Whether a slot that is lost is made anew.
+bool reconciles(const Facts& facts) {
+    return facts.settings.source.on_slot_lost == config::OnSlotLost::reconcile && facts.target &&
+           facts.target->checkpoint;
+}
+
+constexpr const char* reconcile_promise =
+    "It compares every table with the source, and records what lies between as a gap.";
+
 void judge_missing_slot(const Facts& facts, Problems& problems) {
     const std::string& name = facts.settings.source.slot;
     const std::string what = "replication slot " + shown(name) + " does not exist";
+    if (reconciles(facts)) {
+        problems.push_back({
+            .severity = Severity::warning,
+            .what = what,
+            .detail = "\"run\" makes another one. " + std::string{reconcile_promise},
+        });
+        return;
+    }
     if (facts.target && facts.target->checkpoint) {
         problems.push_back({
             .what = what,
@@ -174,7 +191,7 @@ void judge_missing_slot(const Facts& facts, Problems& problems) {
                       to_string(facts.target->checkpoint->position) +
                       "; a new slot would begin later, and what lies between would be missing "
                       "silently.",
-            .hint = "Find out who dropped it. A slot is never created again by itself.",
+            .hint = std::string{"Find out who dropped it. "} + reconcile_hint,
         });
         return;
     }
@@ -224,19 +241,31 @@ void judge_slot_kind(const Facts& facts, const source_catalog::Slot& slot, Probl
     }
 }
 
+void judge_lost_slot(const Facts& facts, const source_catalog::Slot& slot, Problems& problems) {
+    const std::string reason =
+        slot.invalidation_reason.empty() ? "wal_removed" : slot.invalidation_reason;
+    Problem lost{
+        .what = "replication slot " + shown(slot.name) + " is lost",
+        .detail = "The source invalidated it: " + reason + ". Changes after " +
+                  to_string(slot.confirmed_flush_lsn) + " cannot be decoded any more.",
+    };
+    if (reconciles(facts)) {
+        lost.severity = Severity::warning;
+        lost.detail += " \"run\" makes another one. " + std::string{reconcile_promise};
+    } else {
+        lost.hint =
+            "Raise the limit that it fell to (max_slot_wal_keep_size, "
+            "idle_replication_slot_timeout), then replace the slot. Changes in between are "
+            "missing from the history. " +
+            std::string{reconcile_hint};
+        lost.mending_sql = drop_slot_sql(slot.name) + "\n" + create_slot_sql(slot.name);
+    }
+    problems.push_back(std::move(lost));
+}
+
 void judge_slot_state(const Facts& facts, const source_catalog::Slot& slot, Problems& problems) {
-    if (slot.wal_status == "lost" || !slot.invalidation_reason.empty()) {
-        const std::string reason =
-            slot.invalidation_reason.empty() ? "wal_removed" : slot.invalidation_reason;
-        problems.push_back({
-            .what = "replication slot " + shown(slot.name) + " is lost",
-            .detail = "The source invalidated it: " + reason + ". Changes after " +
-                      to_string(slot.confirmed_flush_lsn) + " cannot be decoded any more.",
-            .hint = "Raise the limit that it fell to (max_slot_wal_keep_size, "
-                    "idle_replication_slot_timeout), then replace the slot. Changes in between are "
-                    "missing from the history.",
-            .mending_sql = drop_slot_sql(slot.name) + "\n" + create_slot_sql(slot.name),
-        });
+    if (slot.lost()) {
+        judge_lost_slot(facts, slot, problems);
         return;
     }
     if (slot.wal_status == "unreserved") {

@@ -223,6 +223,18 @@ void judge_relation(
     }
 }
 
+void judge_interference(const TargetFacts& target, Problems& problems) {
+    for (const auto& found : target.interference) {
+        add(problems,
+            {
+                .severity = found.silent ? Severity::fatal : Severity::warning,
+                .what = found.what,
+                .detail = found.why,
+                .mending_sql = found.mending_sql,
+            });
+    }
+}
+
 /// A history that is published would be kept a history of, and that history again.
 void judge_feedback(const Facts& facts, Problems& problems) {
     if (!facts.source) return;
@@ -260,13 +272,30 @@ void judge_checkpoint(const Facts& facts, Problems& problems) {
         startup.publication_names = facts.settings.source.publications;
         startup.server = facts.source->server;
         startup.slot = facts.source->slot;
+        startup.may_reconcile = facts.settings.source.on_slot_lost == config::OnSlotLost::reconcile;
+        // It is streamed from a slot of its own, behind which the pipeline's is ahead.
+        if (replay_under_way(facts) != nullptr) startup.slot.reset();
     } else if (startup.checkpoint) {
         return;
     }
     auto refusal = checkpoint_refusal(startup);
     if (!refusal) refusal = position_refusal(startup);
-    if (!refusal) return;
-    add(problems, {.what = refusal->what(), .detail = refusal->detail(), .hint = refusal->hint()});
+    if (refusal) {
+        add(problems,
+            {.what = refusal->what(), .detail = refusal->detail(), .hint = refusal->hint()});
+        return;
+    }
+    // A slot that is gone or lost is judged with the source.
+    if (!startup.may_reconcile || !startup.slot || startup.slot->lost()) return;
+    auto ahead = slot_loss(startup);
+    if (ahead.empty()) return;
+    add(problems,
+        {
+            .severity = Severity::warning,
+            .what = std::move(ahead),
+            .detail = "\"run\" goes on from where the slot is. It compares every table with the "
+                      "source, and records what lies between as a gap.",
+        });
 }
 
 }  // namespace
@@ -281,6 +310,7 @@ void judge_target(const Facts& facts, Problems& problems) {
             judge_relation(facts, table, found->second, problems);
         }
     }
+    judge_interference(target, problems);
     judge_feedback(facts, problems);
     judge_checkpoint(facts, problems);
     if (!target.lock_holder.empty()) {

@@ -4,8 +4,10 @@
 #include "history_writer/history_table.hpp"
 #include "pgoutput/lsn.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Text of the replication commands. Source: manual, protocol-replication.
@@ -39,7 +41,28 @@ struct SlotOptions {
 /// CREATE_REPLICATION_SLOT for good, without a snapshot. `failover` where the server has it (17).
 [[nodiscard]] std::string create_slot(const std::string& slot, const SlotOptions& options);
 
+/// ALTER_REPLICATION_SLOT that gives a copy of a slot the `failover` that copies do not have; empty
+/// where the server has no such thing.
+[[nodiscard]] std::string mark_for_failover(const std::string& slot, const SlotOptions& options);
+
 /// CREATE_REPLICATION_SLOT of a temporary slot that exports the snapshot of its starting point.
 [[nodiscard]] std::string create_snapshot_slot(const std::string& slot, int server_version);
+
+/// SQL. Parameters: the slot, its copy's name.
+inline constexpr const char* copy_slot_sql =
+    "SELECT pg_catalog.pg_copy_logical_replication_slot($1, $2)";
+/// SQL. Parameter: the slot; nothing happens when there is none.
+inline constexpr const char* drop_slot_sql =
+    "SELECT pg_catalog.pg_drop_replication_slot(slot_name)"
+    " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1";
+
+/// The name of a slot that we make beside the pipeline's: it says whose it is and what for, and
+/// ends with `number`, so that pipelines of other targets may have their own.
+[[nodiscard]] std::string slot_name_of(
+    std::string_view purpose,
+    std::string_view pipeline,
+    std::string_view name,
+    std::uint32_t number
+);
 
 }  // namespace pgchronicle::replicator

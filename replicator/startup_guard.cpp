@@ -1,5 +1,7 @@
 #include "replicator/startup_guard.hpp"
 
+#include "pq/quoting.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -36,7 +38,8 @@ std::optional<NeedsOperator> identity_refusal(const StartupFacts& facts) {
         "checkpoint of pipeline " + quoted(facts.pipeline) + " belongs to another source",
         differences,
         "Connect to the source that the history came from, or give this one a pipeline of its "
-        "own."};
+        "own. If it is the same one, moved, upgraded or failed over, \"pgchronicle repair "
+        "accept-source\" takes it over."};
 }
 
 /// Publications may join: their tables are copied. One that goes takes tables along unnoticed.
@@ -56,7 +59,7 @@ std::optional<NeedsOperator> narrowing_refusal(const StartupFacts& facts) {
         "tables.exclude."};
 }
 
-void check_slot(const StartupFacts& facts) {
+void check_slot_kind(const StartupFacts& facts) {
     const auto& slot = *facts.slot;
     if (slot.plugin != "pgoutput") {
         throw NeedsOperator{
@@ -71,13 +74,63 @@ void check_slot(const StartupFacts& facts) {
                 quoted(facts.server.database) + ".",
             "Connect to that database, or name a slot of this one."};
     }
-    if (slot.wal_status == "lost" || !slot.invalidation_reason.empty()) {
+}
+
+void check_slot_state(const StartupFacts& facts) {
+    if (!facts.slot) {
         throw NeedsOperator{
-            "replication slot " + quoted(slot.name) + " is lost",
-            "The source has removed WAL that it needs" +
-                (slot.invalidation_reason.empty() ? std::string{"."}
-                                                  : " (" + slot.invalidation_reason + ")."),
-            "Changes since the checkpoint cannot be read any more."};
+            "replication slot " + quoted(facts.slot_name) + " does not exist",
+            facts.checkpoint ? "The checkpoint is at " + to_string(facts.checkpoint->position) +
+                                   "; a new slot would begin after it and miss what lies between."
+                             : "The source has no slot of that name.",
+            facts.checkpoint ? std::string{reconcile_hint}
+                             : "SELECT pg_create_logical_replication_slot(" +
+                                   pq::quote_literal(facts.slot_name) +
+                                   ", 'pgoutput'); or set source.create_slot: if_missing."};
+    }
+    const auto& slot = *facts.slot;
+    if (!slot.lost()) return;
+    throw NeedsOperator{
+        "replication slot " + quoted(slot.name) + " is lost",
+        "The source has removed WAL that it needs" + (slot.invalidation_reason.empty()
+                                                          ? std::string{"."}
+                                                          : " (" + slot.invalidation_reason + ")."),
+        std::string{"Changes since the checkpoint cannot be read any more. "} + reconcile_hint};
+}
+
+bool is_ahead(const StartupFacts& facts) {
+    return facts.slot && facts.checkpoint &&
+           facts.slot->confirmed_flush_lsn > facts.checkpoint->position;
+}
+
+std::optional<NeedsOperator> source_behind(const StartupFacts& facts) {
+    const auto position = facts.checkpoint->position;
+    if (position <= facts.server.flush_lsn) return std::nullopt;
+    return NeedsOperator{
+        "checkpoint is ahead of the source: changes would be withheld",
+        "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " + to_string(position) +
+            ", the source has written up to " + to_string(facts.server.flush_lsn) + ".",
+        "The source was set back, or this is not the one that the history came from."};
+}
+
+/// What another slot would not mend. Asked before the one that is there is touched.
+void check_reconcilable(const StartupFacts& facts) {
+    // A comparison with an earlier state would write the past over what came after it.
+    if (auto refusal = source_behind(facts)) throw std::move(*refusal);
+    const auto& server = facts.server;
+    if (facts.slot && !facts.slot->lost() && facts.slot->confirmed_flush_lsn > server.flush_lsn) {
+        throw NeedsOperator{
+            "slot is ahead of the source",
+            "Slot " + quoted(facts.slot_name) + " has confirmed " +
+                to_string(facts.slot->confirmed_flush_lsn) + ", the source has written up to " +
+                to_string(server.flush_lsn) + ".",
+            "The source was set back; the slot is from after that."};
+    }
+    if (server.wal_level != "logical") {
+        throw NeedsOperator{
+            "wal_level of the source is " + quoted(server.wal_level) + ", not \"logical\"",
+            "No slot can be made in place of the one that is lost.",
+            "ALTER SYSTEM SET wal_level = 'logical'; and restart the source."};
     }
 }
 
@@ -128,42 +181,41 @@ std::optional<NeedsOperator> checkpoint_refusal(const StartupFacts& facts) {
 
 std::optional<NeedsOperator> position_refusal(const StartupFacts& facts) {
     if (!facts.checkpoint) return std::nullopt;
-    const auto position = facts.checkpoint->position;
-    if (facts.slot && facts.slot->confirmed_flush_lsn > position) {
-        return NeedsOperator{
-            "slot is ahead of the checkpoint: changes between them would be missing",
-            "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
-                to_string(position) + ", slot " + quoted(facts.slot->name) + " has confirmed " +
-                to_string(facts.slot->confirmed_flush_lsn) + ".",
-            "The target was set back, or somebody else read the slot. If the range may be lost, "
-            "\"pgchronicle repair skip\" passes it and records the gap."};
+    if (auto refusal = source_behind(facts)) return refusal;
+    if (!is_ahead(facts) || facts.may_reconcile) return std::nullopt;
+    return NeedsOperator{
+        "slot is ahead of the checkpoint: changes between them would be missing",
+        "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
+            to_string(facts.checkpoint->position) + ", slot " + quoted(facts.slot->name) +
+            " has confirmed " + to_string(facts.slot->confirmed_flush_lsn) + ".",
+        std::string{"The target was set back, or somebody else read the slot. If the range may be "
+                    "lost, \"pgchronicle repair skip\" passes it and records the gap. "} +
+            reconcile_hint};
+}
+
+std::string slot_loss(const StartupFacts& facts) {
+    const auto name = "replication slot " + quoted(facts.slot_name);
+    if (!facts.slot) return name + " does not exist";
+    const auto& slot = *facts.slot;
+    if (slot.lost()) {
+        const auto& reason = slot.invalidation_reason;
+        return name + " is lost" + (reason.empty() ? std::string{} : " (" + reason + ")");
     }
-    if (position > facts.server.flush_lsn) {
-        return NeedsOperator{
-            "checkpoint is ahead of the source: changes would be withheld",
-            "The checkpoint of pipeline " + quoted(facts.pipeline) + " is at " +
-                to_string(position) + ", the source has written up to " +
-                to_string(facts.server.flush_lsn) + ".",
-            "The source was set back, or this is not the one that the history came from."};
-    }
-    return std::nullopt;
+    if (!is_ahead(facts)) return {};
+    return name + " has confirmed " + to_string(slot.confirmed_flush_lsn) +
+           ", and the checkpoint is at " + to_string(facts.checkpoint->position);
 }
 
 Startup check_startup(const StartupFacts& facts) {
     if (auto refusal = checkpoint_refusal(facts)) throw std::move(*refusal);
     check_publications(facts);
-    if (!facts.slot) {
-        if (!facts.checkpoint && facts.may_create_slot) return Startup::create_slot;
-        throw NeedsOperator{
-            "replication slot " + quoted(facts.slot_name) + " does not exist",
-            facts.checkpoint ? "The checkpoint is at " + to_string(facts.checkpoint->position) +
-                                   "; a new slot would begin after it and miss what lies between."
-                             : "The source has no slot of that name.",
-            facts.checkpoint ? "Restore the slot."
-                             : "SELECT pg_create_logical_replication_slot('" + facts.slot_name +
-                                   "', 'pgoutput'); or set source.create_slot: if_missing."};
+    if (!facts.slot && !facts.checkpoint && facts.may_create_slot) return Startup::create_slot;
+    if (facts.slot) check_slot_kind(facts);
+    if (facts.checkpoint && facts.may_reconcile && !slot_loss(facts).empty()) {
+        check_reconcilable(facts);
+        return Startup::reconcile;
     }
-    check_slot(facts);
+    check_slot_state(facts);
     if (!facts.checkpoint) return Startup::first_run;
     if (auto refusal = position_refusal(facts)) throw std::move(*refusal);
     return Startup::go_on;

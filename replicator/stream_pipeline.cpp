@@ -82,7 +82,8 @@ StreamPipeline::Outcome StreamPipeline::on_step(const Step& step) {
             },
             [&](const RelationDescribed& described) -> Outcome {
                 // Where its rows go is asked when there is one: the relation may belong to a
-                // subtransaction that was rolled back, or to nobody.
+                // subtransaction that was rolled back, or to nobody. Also when it says what it said
+                // before: see TableResolver::same_columns.
                 tables_.erase(described.relation->id);
                 last_table_ = nullptr;
                 return Progress{Done{}};
@@ -130,9 +131,12 @@ StreamPipeline::Outcome StreamPipeline::on_row(const RowChanged& row) {
     }
     }
     if (!failed) return Progress{Done{}};
+    // A value in a form that was not asked for says that all of them may be misread.
+    const bool its_own = failed->code != history_writer::PlanErrc::form_mismatch;
     return StreamFailure{
         "change cannot be stored as history",
-        to_string(*failed) + ", finished at " + to_string(end_lsn_)};
+        to_string(*failed) + ", finished at " + to_string(end_lsn_),
+        its_own ? table : nullptr};
 }
 
 StreamPipeline::Outcome StreamPipeline::on_truncate(const TablesTruncated& truncated) {

@@ -31,10 +31,12 @@ struct TransactionDone {
 };
 using Progress = std::variant<Done, NeedsTable, NeedsAnswer, TransactionDone>;
 
-/// A message that cannot be, or a change that cannot become history. Halts.
+/// A message that cannot be, or a change that cannot become history.
 struct StreamFailure {
     std::string primary;
     std::string detail;
+    /// The one table whose change it is; null where the stream itself is wrong.
+    std::shared_ptr<const HistoryTable> table{};
 };
 
 /// From messages to a batch: decodes, follows the sequence, drops what is excluded or already

@@ -1,5 +1,7 @@
 #include "replicator/stream_refusal.hpp"
 
+#include "replicator/startup_guard.hpp"
+
 #include <algorithm>
 
 namespace pgchronicle::replicator {
@@ -18,7 +20,7 @@ NeedsOperator slot_lost(const source_catalog::Slot& slot) {
         "replication slot " + quoted(slot.name) + " is lost",
         "The source has removed WAL that it needs" +
             (reason.empty() ? std::string{"."} : " (" + reason + ")."),
-        "Changes since the checkpoint cannot be read any more."};
+        std::string{"Changes since the checkpoint cannot be read any more. "} + reconcile_hint};
 }
 
 NeedsOperator publication_gone(const std::string& name) {
@@ -36,12 +38,9 @@ std::optional<NeedsOperator> explain_refusal(const RefusalFacts& facts) {
         return NeedsOperator{
             "replication slot " + quoted(facts.slot_name) + " does not exist",
             "It was there when the stream was asked for.",
-            "Restore the slot; a new one would begin after the checkpoint and miss what lies "
-            "between."};
+            reconcile_hint};
     }
-    if (facts.slot->wal_status == "lost" || !facts.slot->invalidation_reason.empty()) {
-        return slot_lost(*facts.slot);
-    }
+    if (facts.slot->lost()) return slot_lost(*facts.slot);
     if (facts.sqlstate != undefined_object) return std::nullopt;
     for (const auto& name : facts.publication_names) {
         const auto is_it = [&](const auto& publication) { return publication.name == name; };

@@ -1,21 +1,35 @@
 #include "replicator/io/pipeline_tables.hpp"
 
-#include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/end_versions.hpp"
+#include "history_writer/pg/for_table.hpp"
+#include "history_writer/pg/interference.hpp"
 #include "history_writer/pg/target_types.hpp"
 #include "replicator/io/key_equality.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgchronicle::replicator::io {
 
 namespace pg = history_writer::pg;
 
 using history_writer::SourceTransaction;
+using history_writer::TableFailure;
 using history_writer::WireForm;
 using pg::CompareAs;
 using source_catalog::Table;
+
+namespace {
+
+/// As pg::for_table: the target's errors are those of one history table.
+template <typename Act>
+void following(const HistoryTable& table, Act&& act) {
+    pg::for_table(table, "followed", std::forward<Act>(act));
+}
+
+}  // namespace
 
 PipelineTables::PipelineTables(
     const config::Settings& settings,
@@ -51,6 +65,7 @@ HistoryTable PipelineTables::plan(const Table& source) {
 
 void PipelineTables::read_states() {
     states_ = pg::read_states(target_, settings_.pipeline);
+    quarantined_ = pg::read_quarantines(target_, settings_.pipeline);
 }
 
 const PipelineTables::TableState* PipelineTables::state_of(const Table& source) const {
@@ -70,6 +85,7 @@ PipelineTables::Entry PipelineTables::entry_of(const Table& source, HistoryTable
     if (entry.compare_as != CompareAs::nothing) {
         // Until then it may meet rows whose beginning or end was missed.
         table.on_unknown_key = config::OnUnknownKey::open;
+        table.ends_missed = true;
     }
     entry.table = std::make_shared<HistoryTable>(std::move(table));
     return entry;
@@ -80,11 +96,8 @@ void PipelineTables::open(Lsn position) {
     ignored_.clear();
     form_ = WireForm::binary;
     read_states();
-    std::vector<Table> published;
-    for (auto& table : source_catalog::read_tables(source_, settings_.source.publications)) {
-        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
-        published.push_back(std::move(table));
-    }
+    tell_quarantines();
+    const auto published = read_published();
     for (const auto& table : published) {
         auto planned = plan(table);
         if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, planned)) {
@@ -95,8 +108,13 @@ void PipelineTables::open(Lsn position) {
     }
     if (!needs_text_.empty()) form_ = WireForm::text;
     check_plans();
+    check_history_tables();
     const bool first_run = states_.empty();
     for (auto& [id, entry] : entries_) {
+        if (quarantine_of(id) != nullptr) {
+            prepare_release(entry);
+            continue;
+        }
         const auto* const state = state_of(entry.source);
         if (state == nullptr && (first_run || !known_before(id))) {
             entry = make(entry.source, {position, {}});
@@ -114,6 +132,7 @@ void PipelineTables::open(Lsn position) {
     }
     compare_with_catalog(published);
     find_withdrawn(published);
+    forget_dropped();
     copy_due_ = false;  // pending() says it now.
 }
 
@@ -124,25 +143,39 @@ bool PipelineTables::known_before(pgoutput::RelationId id) const {
 }
 
 void PipelineTables::check_plans() const {
-    std::map<history_writer::TargetName, std::string> taken;
+    std::map<history_writer::TargetName, const Entry*> taken;
     for (const auto& [id, entry] : entries_) {
         const auto source = qualified(entry.source);
         if (!entry.table->keyed && !entry.table->tracks_all) {
-            throw NeedsOperator{
+            throw TableFailure{
+                *entry.table,
                 "columns of table \"" + source + "\" cannot be left untracked",
                 "It has no key, so that every column tells its rows apart.",
                 "Remove tables.overrides." + source + ".track, or give the table a primary key."};
         }
         const auto [at, added] =
-            taken.try_emplace({entry.table->target_schema, entry.table->target_table}, source);
+            taken.try_emplace({entry.table->target_schema, entry.table->target_table}, &entry);
+        const auto& other = *at->second;
         // The same name twice is one relation after the other.
-        if (added || at->second == source) continue;
-        throw NeedsOperator{
-            "two source tables would share one history table",
-            "\"" + at->second + "\" and \"" + source + "\" both go to \"" +
-                entry.table->target_schema + "." + entry.table->target_table + "\".",
-            "Put {schema} into target.schema, or give one of them tables.overrides.<t>.target."};
+        if (added || qualified(other.source) == source) continue;
+        const std::string primary = "two source tables would share one history table";
+        const auto detail = "\"" + qualified(other.source) + "\" and \"" + source +
+                            "\" both go to \"" + entry.table->target_schema + "." +
+                            entry.table->target_table + "\".";
+        const std::string hint =
+            "Put {schema} into target.schema, or give one of them tables.overrides.<t>.target.";
+        // One that comes later is in the wrong; of two that come together, the configuration is.
+        const bool comes_now = state_of(entry.source) == nullptr;
+        const bool other_comes = state_of(other.source) == nullptr;
+        if (comes_now == other_comes) throw NeedsOperator{primary, detail, hint};
+        throw TableFailure{comes_now ? *entry.table : *other.table, primary, detail, hint};
     }
+}
+
+void PipelineTables::check_history_tables() {
+    std::vector<std::shared_ptr<const HistoryTable>> tables;
+    for (const auto& [id, entry] : entries_) tables.push_back(entry.table);
+    pg::require_untouched(target_, tables);
 }
 
 void PipelineTables::end_other_names(const Table& source, const SourceTransaction& at) {
@@ -172,14 +205,16 @@ PipelineTables::Entry
 PipelineTables::take_over(const Table& source, HistoryTable table, const SourceTransaction& at) {
     const auto* const former = state_of(source);
     if (former != nullptr && !former->ended) {
-        pg::end_versions(
-            target_,
-            {former->target_schema, former->target_table},
-            table.names,
-            history_writer::Operation::reconcile,
-            at.end_lsn,
-            at.recorded_time
-        );
+        following(table, [&] {
+            pg::end_versions(
+                target_,
+                {former->target_schema, former->target_table},
+                table.names,
+                history_writer::Operation::reconcile,
+                at.end_lsn,
+                at.recorded_time
+            );
+        });
         log_.info(
             "table_replaced",
             {{"table", qualified(source)},
@@ -188,49 +223,13 @@ PipelineTables::take_over(const Table& source, HistoryTable table, const SourceT
         );
     }
     end_other_names(source, at);
-    pg::ensure_history_table(target_, settings_.pipeline, table);
+    following(table, [&] { pg::ensure_history_table(target_, settings_.pipeline, table); });
     const bool copied = settings_.snapshot == config::Snapshot::never;
     pg::begin_relation(target_, settings_.pipeline, source, table, at.end_lsn, copied);
-    if (copied) pg::ensure_index(target_, table);
+    if (copied) following(table, [&] { pg::ensure_index(target_, table); });
     pg::record_shape(target_, settings_.pipeline, source, table, at.end_lsn);
     read_states();
     return entry_of(source, std::move(table));
-}
-
-void PipelineTables::follow(
-    const Table& source,
-    const HistoryTable& table,
-    const SourceTransaction& at
-) {
-    const auto change = history_writer::compare_shapes(
-        pg::last_shape(target_, settings_.pipeline, source.id), source, table
-    );
-    pg::follow_shape(target_, settings_.pipeline, source, table, change);
-    const auto tell = [&](const char* event, const std::string& column) {
-        log_.info(
-            event,
-            {{"table", qualified(source)}, {"column", column}, {"lsn", to_string(at.end_lsn)}}
-        );
-    };
-    bool rewritten = false;
-    for (const auto i : change.gained) {
-        tell("column_added", source.columns[i].name);
-        rewritten = rewritten || source.columns[i].volatile_default;
-    }
-    for (const auto i : change.retyped) {
-        tell("column_retyped", source.columns[i].name);
-        // Of a modifier that grew, no row was written anew; the file tells of the others.
-        rewritten = rewritten || (source.file != 0 && state_of(source)->source_file != source.file);
-    }
-    for (const auto& rename : change.renamed)
-        tell("column_renamed", rename.from + " to " + rename.to);
-    for (const auto& name : change.lost) tell("column_dropped", name);
-    if (rewritten && settings_.snapshot != config::Snapshot::never) {
-        pg::mark_for_comparison(target_, settings_.pipeline, table, CompareAs::rewrite);
-        pg::note_file(target_, settings_.pipeline, source);
-        read_states();
-    }
-    pg::record_shape(target_, settings_.pipeline, source, table, at.end_lsn);
 }
 
 PipelineTables::Entry PipelineTables::make(const Table& source, const SourceTransaction& at) {
@@ -260,7 +259,8 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
     const SourceTransaction& seam
 ) {
     std::vector<initial_copy::PendingTable> tables;
-    for (const auto& table : source_catalog::read_tables(snapshot, settings_.source.publications)) {
+    const auto published = source_catalog::read_tables(snapshot, settings_.source.publications);
+    for (const auto& table : published) {
         // One that was published only now is not locked, and is the next copy's.
         const auto is_it = [&](const auto& pending) { return pending.source.id == table.id; };
         if (std::ranges::none_of(locked, is_it)) continue;
@@ -272,15 +272,18 @@ std::vector<initial_copy::PendingTable> PipelineTables::pending_as_of(
             read_states();
         }
         auto entry = make(table, seam);
+        release_at(seam, entry);
         if (!entry.pending && entry.compare_as == CompareAs::nothing) continue;
         tables.push_back({entry.source, entry.table, entry.compare_as, entry.pending});
     }
+    forget_comparisons_without(published);
     return tables;
 }
 
 std::optional<TableResolver::Answer> PipelineTables::known(const pgoutput::Relation& relation) {
     if (!history_writer::wanted(relation.schema_name, relation.name, settings_)) return Answer{};
     if (ignored_.contains(relation.id)) return Answer{};
+    if (quarantine_of(relation.id) != nullptr) return Answer{};
     const auto found = entries_.find(relation.id);
     if (found == entries_.end() || found->second.stale ||
         !history_writer::matches(relation, found->second.source)) {
@@ -289,62 +292,13 @@ std::optional<TableResolver::Answer> PipelineTables::known(const pgoutput::Relat
     return Answer{found->second.table};
 }
 
-Table PipelineTables::describe(const pgoutput::Relation& relation, bool& gone) {
-    // The stream may lag behind the catalog: what the relation says counts, and the catalog adds
-    // what it does not say.
-    const auto now =
-        source_catalog::read_table(source_, relation.id, settings_.source.publications);
-    gone = !now;
-    const auto before = entries_.find(relation.id);
-    Table table = now ? *now : before != entries_.end() ? before->second.source : Table{};
-    const auto shape = pg::last_shape(target_, settings_.pipeline, relation.id);
-    std::vector<source_catalog::Column> columns;
-    for (const auto& column : relation.columns) {
-        const auto same = [&](const auto& c) {
-            return c.name == column.name && c.type == column.type &&
-                   c.type_modifier == column.type_modifier;
-        };
-        const auto found = std::ranges::find_if(table.columns, same);
-        if (found != table.columns.end()) {
-            columns.push_back(*found);
-            continue;
-        }
-        auto described = source_catalog::read_type(source_, column.type, column.type_modifier);
-        described.name = column.name;
-        columns.push_back(std::move(described));
-    }
-    table.id = relation.id;
-    table.schema_name = relation.schema_name;
-    table.name = relation.name;
-    table.replica_identity = relation.replica_identity;
-    table.columns = std::move(columns);
-    history_writer::infer_numbers(table, shape);
-    if (now || before != entries_.end()) return table;
-
-    // Dropped since. Its key is the recorded one, or what the relation says of it.
-    const auto* const state = state_of(table);
-    const bool recorded = state != nullptr && state->relation == relation.id;
-    auto& key = table.replica_identity == pgoutput::ReplicaIdentity::index ? table.identity_index
-                                                                           : table.primary_key;
-    if (recorded) {
-        for (const auto& name : state->row_key) {
-            const auto column =
-                std::ranges::find(shape, name, &history_writer::ShapeColumn::history_name);
-            if (column != shape.end()) key.push_back(column->name);
-        }
-    } else if (table.replica_identity != pgoutput::ReplicaIdentity::full) {
-        for (const auto& column : relation.columns) {
-            if (column.in_identity) key.push_back(column.name);
-        }
-    }
-    return table;
-}
-
 TableResolver::Answer
 PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransaction& at) {
     bool gone = false;
-    const auto source = describe(relation, gone);
-    if (source.through_ancestor) {
+    const auto source = describe(relation, at, gone);
+    const auto* const state = state_of(source);
+    const bool followed = state != nullptr && state->relation == source.id && !state->ended;
+    if (source.through_ancestor && !followed) {
         // It is described along with the ancestor as which its rows are sent.
         ignored_.insert(relation.id);
         return {};
@@ -366,9 +320,10 @@ PipelineTables::resolve(const pgoutput::Relation& relation, const SourceTransact
     log_text_columns(planned);
     auto& entry = entries_[relation.id] = make(source, at);
     check_plans();
-    if (gone && entry.pending) {
+    if (gone || source.through_ancestor) {
         // There is nothing to copy from any more; what the stream says is all that can be known.
         entry.pending = false;
+        entry.compare_as = CompareAs::nothing;
     } else if (due(entry) && !was_due) {
         copy_due_ = true;
     }

@@ -1,4 +1,5 @@
 #include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/table_failure.hpp"
 #include "replicator/io/pipeline_tables.hpp"
 #include "replicator/stream_error.hpp"
 #include "source_catalog/catalog.hpp"
@@ -12,6 +13,7 @@ namespace pgchronicle::replicator::io {
 
 namespace pg = history_writer::pg;
 
+using history_writer::TableFailure;
 using pg::CompareAs;
 using source_catalog::Table;
 
@@ -32,6 +34,7 @@ void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
         const auto* const state = state_of(table);
         if (state == nullptr || state->ended || state->relation != table.id || !state->copied)
             continue;
+        if (quarantine_of(table.id) != nullptr) continue;  // It is to be compared anyway.
         const bool missed = state->membership != table.membership;
         const bool written_anew = rewritten(table, *state);
         if (!missed && !written_anew && state->source_file != 0) continue;
@@ -76,7 +79,7 @@ void PipelineTables::compare_with_catalog(const std::vector<Table>& published) {
 
 void PipelineTables::find_withdrawn(const std::vector<Table>& published) {
     for (const auto& state : states_) {
-        if (state.ended) continue;
+        if (state.ended || left_behind(state.relation)) continue;
         const auto name = state.source_schema + "." + state.source_table;
         const auto is_it = [&](const Table& table) { return table.id == state.relation; };
         if (std::ranges::any_of(published, is_it)) continue;
@@ -94,7 +97,9 @@ void PipelineTables::find_withdrawn(const std::vector<Table>& published) {
         }
         // Renamed into something that the configuration does not want, or a partition.
         if (qualified(*now) != name || now->through_ancestor) continue;
-        throw NeedsOperator{
+        throw TableFailure{
+            TableFailure::Table{
+                state.relation, state.source_schema, state.source_table, state.target_schema},
             "table \"" + name + "\" is not published any more",
             "Its history would go on without its changes.",
             "Add it to the publication again, and it is compared with the source; or put it into "
@@ -102,7 +107,19 @@ void PipelineTables::find_withdrawn(const std::vector<Table>& published) {
     }
 }
 
+void PipelineTables::forget_comparisons_without(const std::vector<Table>& published) {
+    for (const auto& state : states_) {
+        if (state.ended || state.compare_as == CompareAs::nothing) continue;
+        const auto is_it = [&](const Table& table) { return table.id == state.relation; };
+        if (std::ranges::any_of(published, is_it)) continue;
+        // Dropped, or a partition now. All that it had to say has been streamed.
+        pg::forget_comparison(target_, settings_.pipeline, state);
+    }
+    read_states();
+}
+
 void PipelineTables::recheck() {
+    check_history_tables();
     const auto publications =
         source_catalog::read_publications(source_, settings_.source.publications);
     for (const auto& name : settings_.source.publications) {
@@ -122,12 +139,8 @@ void PipelineTables::recheck() {
                     "\" SET (publish = 'insert, update, delete, truncate');"};
         }
     }
-    std::vector<Table> published;
-    for (auto& table : source_catalog::read_tables(source_, settings_.source.publications)) {
-        if (!history_writer::wanted(table.schema_name, table.name, settings_)) continue;
-        published.push_back(std::move(table));
-    }
     read_states();
+    const auto published = read_published();
     compare_with_catalog(published);
     find_withdrawn(published);
 }

@@ -3,18 +3,24 @@
 #include "failpoint/failpoint.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/compression.hpp"
+#include "history_writer/pg/for_table.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/mismatch.hpp"
 #include "history_writer/pg/pg_history_sink.hpp"
+#include "history_writer/pg/position_marks.hpp"
+#include "log/printable.hpp"
+#include "replicator/io/asio_loop.hpp"
 #include "replicator/io/commit_end.hpp"
+#include "replicator/io/replication_stream.hpp"
+#include "replicator/io/writer_thread.hpp"
 #include "replicator/slot_commands.hpp"
-#include "replicator/startup_guard.hpp"
 #include "replicator/stream_error.hpp"
 #include "replicator/stream_refusal.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
+#include <deque>
 #include <random>
 #include <unistd.h>
 #include <utility>
@@ -33,8 +39,11 @@ constexpr std::int64_t status_interval_fraction = 3;
 constexpr std::chrono::milliseconds status_interval_max{10'000};
 constexpr std::chrono::milliseconds status_interval_min{50};
 
-/// A batch being built, one being written and one transaction being received share the memory
-/// limit, and vectors that grow may hold twice what they need.
+/// What the process holds before the first change: libraries, connections, the catalog.
+constexpr std::uint64_t memory_at_rest = 16U << 20U;
+/// The rest of the memory limit is for a batch being built, one being written, what of it waits for
+/// a server that does not read, and one transaction being received. Vectors that grow may hold
+/// twice what they need.
 constexpr std::uint64_t memory_parts = 8;
 
 constexpr int refusals_max = 3;
@@ -42,12 +51,6 @@ constexpr int refusals_max = 3;
 /// How long a catalog query waits for a lock while the copy holds locks itself. As long stand those
 /// who wait behind the same lock; a query that waits for nobody takes milliseconds.
 constexpr std::chrono::milliseconds catalog_lock_timeout{2'000};
-
-std::string process_name(const std::string& pipeline) {
-    std::array<char, 256> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    return "pgchronicle " + pipeline + " " + host.data() + " " + std::to_string(::getpid());
-}
 
 /// A position that somebody read with pg_current_wal_insert_lsn() may lie behind a page header
 /// that nothing is written after yet; the end of the last record is before that header.
@@ -57,6 +60,13 @@ Lsn before_page_header(Lsn lsn) {
     constexpr std::uint64_t long_header = 40;
     const auto offset = lsn.value % block;
     return offset == header || offset == long_header ? Lsn{lsn.value - offset} : lsn;
+}
+
+[[noreturn]] void refuse_to_copy(const source_catalog::Table& table) {
+    throw NeedsOperator{
+        "table \"" + qualified(table) + "\" has no history to be copied from",
+        "It was published since, or has another shape than the history's.",
+        "Start \"pgchronicle run\" first, so that it is followed."};
 }
 
 double jitter() {
@@ -73,45 +83,6 @@ Service::Service(const config::Settings& settings, RunOptions options, Life& lif
       log_{log},
       backoff_{{settings.retry.delay_min, settings.retry.delay_max}} {}
 
-pq::ConnectOptions
-Service::connect_options(const config::Connection& connection, ServerSettings settings) const {
-    return {
-        connection.dsn,
-        connection.password.reveal(),
-        process_name(settings_.pipeline),
-        false,
-        connection.connect_timeout,
-        connection.tcp_user_timeout,
-        std::move(settings)};
-}
-
-pq::ConnectOptions Service::source_options() const {
-    return connect_options(settings_.source.connection, {{"xmloption", "content"}});
-}
-
-pq::ConnectOptions Service::target_options() const {
-    return connect_options(
-        settings_.target.connection,
-        // Asynchronous commits: the flushed position is followed and waited for before anything is
-        // acknowledged. The server looks after a client that died while it waits, so that the lock
-        // does not outlive us for long.
-        {{"synchronous_commit", "off"},
-         {"client_connection_check_interval", "2s"},
-         {"xmloption", "content"},
-         {"jit", "off"}}
-    );
-}
-
-pq::ConnectOptions Service::writer_options() const {
-    auto options = target_options();
-    // Closes must be index look-ups whatever the statistics say.
-    for (const char* planner : {"enable_hashjoin", "enable_mergejoin", "enable_seqscan"}) {
-        options.settings.emplace_back(planner, "off");
-    }
-    options.settings.emplace_back("plan_cache_mode", "force_generic_plan");
-    return options;
-}
-
 void Service::report(
     const std::string& primary,
     const std::string& detail,
@@ -122,9 +93,10 @@ void Service::report(
         log_.error("error", {{"message", primary}, {"detail", detail}, {"hint", hint}});
         return;
     }
-    std::string text = "pgchronicle: error: " + primary + "\n";
-    if (!detail.empty()) text += "DETAIL:  " + detail + "\n";
-    if (!hint.empty()) text += "HINT:  " + hint + "\n";
+    // Names are the source's to choose: none of them begins a line of its own.
+    std::string text = "pgchronicle: error: " + log::one_line(primary) + "\n";
+    if (!detail.empty()) text += "DETAIL:  " + log::one_line(detail) + "\n";
+    if (!hint.empty()) text += "HINT:  " + log::one_line(hint) + "\n";
     std::fputs(text.c_str(), stderr);
 }
 
@@ -138,14 +110,10 @@ ExitCode Service::run() {
         } catch (const NeedsOperator& error) {
             report(error.what(), error.detail(), error.hint());
             return ExitCode::needs_operator;
-        } catch (const pg::HistoryMismatch& error) {
+        } catch (const history_writer::TableFailure& failure) {
+            if (const auto code = after_failure(failure)) return *code;
+        } catch (const pg::Mismatch& error) {
             report(error.what(), error.detail(), error.hint());
-            return ExitCode::needs_operator;
-        } catch (const pg::TargetMismatch& error) {
-            report(error.what(), error.detail(), error.hint());
-            return ExitCode::needs_operator;
-        } catch (const pg::CheckpointMismatch& error) {
-            report(error.what(), "Somebody else has moved it.", "Nothing was written.");
             return ExitCode::needs_operator;
         } catch (const StreamError& error) {
             if (life_.stop_token().stop_requested()) return ExitCode::done;
@@ -159,7 +127,6 @@ ExitCode Service::run() {
 
 bool Service::may_pass(const pq::Error& error) {
     // Another process still reads the slot: often our own predecessor's server side.
-    constexpr const char* object_in_use = "55006";
     if (error.sqlstate() == object_in_use) return true;
     const bool passes = error.sqlstate().empty() ? error.connection_lost()
                                                  : error.disposition() != pq::Disposition::halt;
@@ -183,6 +150,8 @@ std::optional<ExitCode> Service::after_refusal(const StreamError& error) {
     } catch (const pq::Error& unknown) {
         return retry(unknown);
     }
+    // The next turn makes it again.
+    if (may_reconcile() && (!facts.slot || facts.slot->lost())) return wait_after(error);
     const auto refusal = explain_refusal(facts);
     if (!refusal) return retry(error);
     report(refusal->what(), refusal->detail(), refusal->hint());
@@ -191,9 +160,13 @@ std::optional<ExitCode> Service::after_refusal(const StreamError& error) {
 
 std::optional<ExitCode> Service::retry(const pq::Error& error) {
     if (!may_pass(error)) {
-        report(error.primary(), error.detail(), error.hint());
+        report(error.primary(), error.detail(), pg::hint_of(error));
         return ExitCode::needs_operator;
     }
+    return wait_after(error);
+}
+
+std::optional<ExitCode> Service::wait_after(const pq::Error& error) {
     const auto now = Clock::now();
     if (!failing_since_) failing_since_ = now;
     const auto elapsed_max = settings_.retry.elapsed_max;
@@ -220,74 +193,6 @@ void Service::settle() {
     backoff_.reset();
 }
 
-Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) {
-    StartupFacts facts;
-    facts.pipeline = settings_.pipeline;
-    facts.slot_name = settings_.source.slot;
-    facts.publication_names = settings_.source.publications;
-    facts.slot = source_catalog::read_slot(source, settings_.source.slot);
-    facts.publications = source_catalog::read_publications(source, settings_.source.publications);
-    facts.checkpoint = pg::read_checkpoint(target, settings_.pipeline);
-    facts.history_empty = facts.checkpoint || pg::history_empty(target, settings_.pipeline);
-    facts.may_create_slot = settings_.source.create_slot == config::CreateSlot::if_missing;
-    // Read after the slot: the position the source has written can only grow.
-    facts.server = source_catalog::read_server(source);
-    wal_sender_timeout_ms_ = facts.server.wal_sender_timeout_ms;
-    source_version_ = facts.server.version;
-    source_end_ = before_page_header(facts.server.flush_lsn);
-
-    // Before a slot is made that nobody would read.
-    two_phase_ = settings_.source.two_phase || (facts.slot && facts.slot->two_phase);
-    if (two_phase_ && source_version_ < two_phase_version) {
-        throw NeedsOperator{
-            "source.two_phase needs a source of PostgreSQL 15 or later",
-            "Before, pgoutput cannot send prepared transactions.",
-            "Remove the key, and use a slot without it; prepared transactions come with their "
-            "COMMIT PREPARED then."};
-    }
-    auto startup = check_startup(facts);
-    if (startup == Startup::create_slot) {
-        auto options = source_options();
-        options.replication = true;
-        auto connection = pq::Connection::open(options);
-        initial_copy::SnapshotOptions waiting;
-        waiting.source = source_options();
-        (void)initial_copy::exec_in_time(
-            connection,
-            create_slot(
-                facts.slot_name,
-                {source_version_, facts.server.in_recovery, settings_.source.two_phase}
-            ),
-            waiting,
-            life_.stop_token()
-        );
-        log_.info("slot_created", {{"slot", facts.slot_name}});
-        facts.slot = source_catalog::read_slot(source, facts.slot_name);
-        startup = check_startup(facts);
-    }
-    slot_position_ = facts.slot->confirmed_flush_lsn;
-    if (startup == Startup::go_on) {
-        // Should one of them go again, its tables will be missed.
-        if (facts.checkpoint->source.publications.size() != facts.publication_names.size()) {
-            pg::store_publications(target, settings_.pipeline, facts.publication_names);
-        }
-        return *facts.checkpoint;
-    }
-
-    Checkpoint first;
-    first.source = {
-        facts.server.system_identifier,
-        facts.server.timeline,
-        facts.server.database,
-        facts.slot_name,
-        settings_.source.publications};
-    first.slot_start = facts.slot->confirmed_flush_lsn;
-    first.last_commit_end = first.position = first.slot_start;
-    pg::write_first_checkpoint(target, settings_.pipeline, first);
-    log_.info("first_run", {{"slot_start", to_string(first.slot_start)}});
-    return first;
-}
-
 void Service::take_lock(pq::Connection& target) {
     constexpr std::chrono::milliseconds poll{100};
     const auto give_up = Clock::now() + settings_.target.lock_timeout;
@@ -310,6 +215,7 @@ void Service::take_lock(pq::Connection& target) {
 
 Service::Turn Service::turn() {
     life_.beat(1h);
+    failed_singly_ = true;
     auto target = pq::Connection::open(writer_options());
     pg::prefer_lz4(target);
     pg::ensure_metadata(target);
@@ -318,9 +224,16 @@ Service::Turn Service::turn() {
 
     auto source = pq::Connection::open(source_options());
     const auto checkpoint = start_point(source, target);
+    if (options_.replay_only && !replay_) return Turn::finished;
+    leave_behind(target);
     PipelineTables tables{settings_, source, target, log_, needs_text_};
+    tables.replay(replay_.has_value());
     tables.open(checkpoint.position);
-    if (!tables.pending().empty()) {
+    const bool copy_due = !tables.pending().empty();
+    if (copy_due && !options_.copies_tables) refuse_to_copy(tables.pending().front().source);
+    // Tables that joined since are copied behind it: their changes are not in what comes again.
+    if (replay_) return replay(source, target, tables);
+    if (copy_due) {
         const auto server = source_catalog::read_server(source);
         // The copy holds locks until the stream is at the seam. A catalog query that waits behind
         // an ALTER TABLE, which waits for those locks, would wait for ever.
@@ -374,29 +287,34 @@ void Service::copy_first(pq::Connection& target, PipelineTables& tables, bool co
     settle();
 }
 
-SessionOptions Service::session_options(
-    const Checkpoint& checkpoint,
-    const PipelineTables& tables,
-    std::optional<Lsn> until
-) const {
-    SessionOptions wanted;
+Lsn Service::stream_start(const Checkpoint& checkpoint) const {
     // Prepared transactions that have not ended come again from where the slot is, which is not
     // behind the checkpoint; what is stored already is skipped.
-    const auto start =
-        two_phase_ ? std::min(checkpoint.position, slot_position_) : checkpoint.position;
-    wanted.start_command = start_replication(
-        settings_.source.slot,
-        start,
+    return two_phase_ ? std::min(checkpoint.position, slot_position_) : checkpoint.position;
+}
+
+std::string Service::start_command(const Checkpoint& checkpoint, const PipelineTables& tables)
+    const {
+    return start_replication(
+        slot_name(),
+        stream_start(checkpoint),
         {settings_.source.publications,
          tables.form(),
          settings_.source.streaming,
          two_phase_,
          source_version_}
     );
+}
+
+SessionOptions Service::session_options(const PipelineTables& tables, std::optional<Lsn> until)
+    const {
+    SessionOptions wanted;
     wanted.form = tables.form();
     wanted.until = until;
-    wanted.source_end = source_end_;
-    const auto part = settings_.memory_limit_bytes / memory_parts;
+    wanted.source_end = before_page_header(source_end_);
+    wanted.singly_until = singly_until_;
+    const auto limit = settings_.memory_limit_bytes;
+    const auto part = (limit - std::min(memory_at_rest, limit / 2)) / memory_parts;
     wanted.limits = {
         settings_.batch.max_delay,
         settings_.batch.rows_max,
@@ -415,6 +333,17 @@ SessionOptions Service::session_options(
     return wanted;
 }
 
+HoldBack Service::hold_back(pq::Connection& target) const {
+    const auto& window = settings_.acknowledge.hold_back;
+    if (!window.any()) return {};
+    const auto now = Clock::now();
+    std::deque<HoldBack::Mark> marks;
+    for (const auto& mark : pg::read_position_marks(target, settings_.pipeline)) {
+        marks.push_back({mark.position, now - mark.age});
+    }
+    return {window, slot_position_, std::move(marks)};
+}
+
 Service::Turn Service::stream(
     pq::Connection& target,
     PipelineTables& tables,
@@ -423,9 +352,18 @@ Service::Turn Service::stream(
 ) {
     const auto checkpoint = pg::read_checkpoint(target, settings_.pipeline);
     if (!checkpoint) {
-        throw NeedsOperator{"checkpoint has disappeared", "It was there a moment ago."};
+        throw NeedsOperator{
+            "checkpoint of pipeline \"" + settings_.pipeline + "\" has disappeared",
+            "It was there a moment ago.",
+            "Somebody has deleted its row in pgchronicle.checkpoint. Restore it as it was."};
     }
+    auto wanted = session_options(tables, until);
+    if (!replay_) wanted.hold_back = hold_back(target);
     pg::PgHistorySink sink{target, settings_.pipeline, *checkpoint};
+    const auto window = settings_.acknowledge.hold_back.time;
+    if (!replay_ && window.count() != 0) {
+        sink.mark_positions(window, HoldBack::spacing(window));
+    }
 
     auto options = source_options();
     options.replication = true;
@@ -437,6 +375,7 @@ Service::Turn Service::stream(
         log_,
         [this] { life_.beat(30s); },
         [&target] { target.interrupt(true); },
+        [&tables] { tables.interrupt_source(); },
         [this] {
             if (!copy_left_) settle();
         },
@@ -447,19 +386,28 @@ Service::Turn Service::stream(
             return read_commit_end(source_options(), begin);
         };
     }
+    AsioLoop loop;
+    auto replication = std::make_unique<ReplicationStream>(
+        loop.executor(), std::move(connection), start_command(*checkpoint, tables)
+    );
+    wanted.start = stream_start(*checkpoint);
     Session session{
-        std::move(connection), *checkpoint, session_options(*checkpoint, tables, until), parts};
+        {loop, std::move(replication), std::make_unique<WriterThread>()},
+        *checkpoint,
+        std::move(wanted),
+        parts};
     log_.info(
         "stream_started",
-        {{"slot", settings_.source.slot},
+        {{"slot", slot_name()},
          {"start_lsn", to_string(checkpoint->position)},
          {"form", tables.form() == history_writer::WireForm::binary ? "binary" : "text"}}
     );
     if (!seam) {
+        reconciling_ = false;
         life_.notify_ready();
         life_.notify_status("streaming");
     }
-    switch (session.run(life_.stop_token())) {
+    switch (run_session(session)) {
     case SessionEnd::stopped:
         log_.info("stopping");
         return Turn::finished;

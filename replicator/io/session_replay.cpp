@@ -1,3 +1,4 @@
+#include "history_writer/table_failure.hpp"
 #include "pgoutput/decode.hpp"
 #include "replicator/io/session.hpp"
 #include "replicator/stream_error.hpp"
@@ -23,7 +24,13 @@ void Session::begin_replay(const WholeTransaction& transaction) {
 }
 
 bool Session::settle(const StreamPipeline::Outcome& outcome) {
-    if (!outcome.ok()) throw NeedsOperator{outcome.error().primary, outcome.error().detail};
+    if (!outcome.ok()) {
+        const auto& failure = outcome.error();
+        if (failure.table) {
+            throw history_writer::TableFailure{*failure.table, failure.primary, failure.detail};
+        }
+        throw NeedsOperator{failure.primary, failure.detail};
+    }
     if (const auto* done = std::get_if<TransactionDone>(&*outcome)) {
         on_transaction_done(done->end_lsn);
     } else if (const auto* needs = std::get_if<NeedsTable>(&*outcome)) {
@@ -83,9 +90,15 @@ bool Session::replay() {
 bool Session::place() {
     // Answers are made on the writer's thread: while it is busy, nothing of them may be touched.
     if (!writer_idle()) return false;
-    if (const auto answer = parts_.tables.known(*unplaced_->relation)) {
-        pipeline_.bind(unplaced_->relation->id, answer->table);
-        unplaced_.reset();
+    auto relation = unplaced_->relation;
+    const auto known = parts_.tables.known(*relation);
+    if (known && known->table != nullptr && !same_columns_) {
+        look_at_columns(relation);
+        return false;
+    }
+    if (known && same_columns_.value_or(true)) {
+        pipeline_.bind(relation->id, known->table);
+        placed();
         return true;
     }
     if (pipeline_.builder().rows() > 0) {
@@ -93,24 +106,42 @@ bool Session::place() {
         hand_over(true);
         return false;
     }
-    auto relation = unplaced_->relation;
     const history_writer::SourceTransaction at{
         replaying_->commit.end_lsn, pipeline_.last_recorded_time().value_or(PgTimestamp{})};
     auto answer = std::make_shared<TableResolver::Answer>();
-    start_job(
-        [this, relation, answer, at] { *answer = parts_.tables.resolve(*relation, at); },
+    ask_source(
+        [this, relation, answer, at, xid = replaying_->begin.xid] {
+            parts_.tables.see(xid);
+            *answer = parts_.tables.resolve(*relation, at);
+        },
         [this, relation, answer] {
             pipeline_.bind(relation->id, answer->table);
-            unplaced_.reset();
+            placed();
         }
     );
     return false;
 }
 
+void Session::look_at_columns(const std::shared_ptr<const pgoutput::Relation>& relation) {
+    auto same = std::make_shared<bool>(false);
+    ask_source(
+        [this, relation, same, xid = replaying_->begin.xid] {
+            parts_.tables.see(xid);
+            *same = parts_.tables.same_columns(*relation);
+        },
+        [this, same] { same_columns_ = *same; }
+    );
+}
+
+void Session::placed() {
+    unplaced_.reset();
+    same_columns_.reset();
+}
+
 bool Session::ask() {
     if (!writer_idle()) return false;
     auto equal = std::make_shared<bool>(false);
-    start_job(
+    ask_source(
         [this, equal, question = unanswered_->question] {
             *equal = parts_.tables.equal(*question);
         },

@@ -64,11 +64,13 @@ bool WholeTransaction::skips(const Message& message) const {
 TransactionInbox::TransactionInbox(
     std::string spool_dir,
     std::size_t memory_max,
-    OnRelation on_relation
+    OnRelation on_relation,
+    Lsn applied_end
 )
     : spool_dir_{std::move(spool_dir)},
       memory_max_{memory_max},
       on_relation_{std::move(on_relation)},
+      applied_end_{applied_end},
       plain_{make()} {}
 
 TransactionInbox::TransactionPtr TransactionInbox::make() const {
@@ -224,7 +226,7 @@ void TransactionInbox::on_stream_stop() {
     receiving_ = nullptr;
 }
 
-Received TransactionInbox::finish(TransactionPtr transaction, Begin begin, Commit commit) {
+WholeTransaction TransactionInbox::finish(TransactionPtr transaction, Begin begin, Commit commit) {
     if (receiving_ != nullptr) {
         out_of_order(
             "Transaction " + number(begin.xid) + " ends while messages of another one come."
@@ -301,6 +303,8 @@ void TransactionInbox::on_prepare(const Prepare& prepare) {
 Received TransactionInbox::on_commit_prepared(const CommitPrepared& commit) {
     const auto found = prepared_.find(commit.gid);
     if (found == prepared_.end()) {
+        // The stream begins between its PREPARE and here, for the sake of another one.
+        if (commit.end_lsn <= applied_end_) return PartReceived{};
         // Its content was sent, and acknowledged, before we began: by another reader of the slot.
         throw NeedsOperator{
             "content of a prepared transaction was not sent",
@@ -310,11 +314,14 @@ Received TransactionInbox::on_commit_prepared(const CommitPrepared& commit) {
     }
     auto transaction = std::move(found->second);
     prepared_.erase(found);
-    return finish(
+    const auto prepare_lsn = transaction->prepare_lsn;
+    auto whole = finish(
         std::move(transaction),
         {commit.commit_lsn, commit.commit_time, commit.xid},
         {commit.flags, commit.commit_lsn, commit.end_lsn, commit.commit_time}
     );
+    whole.prepare_lsn = prepare_lsn;
+    return whole;
 }
 
 }  // namespace pgchronicle::replicator::io

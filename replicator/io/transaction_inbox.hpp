@@ -30,6 +30,7 @@ struct WholeTransaction {
     pgoutput::StreamContext context{};     ///< How its messages are to be decoded.
     TransactionBuffer* messages{nullptr};  ///< At the first one; valid until the next `on`.
     const std::set<pgoutput::Xid>* aborted{nullptr};  ///< Subtransactions that were rolled back.
+    std::optional<pgoutput::Lsn> prepare_lsn{};       ///< Where it was prepared, if it was.
 
     /// Whether a message belongs to a subtransaction that was rolled back.
     [[nodiscard]] bool skips(const pgoutput::Message& message) const;
@@ -62,7 +63,13 @@ public:
 
     /// `on_relation`: called for relations that a prepared transaction describes. The server takes
     /// them for known from then on, also in transactions that commit before that one.
-    TransactionInbox(std::string spool_dir, std::size_t memory_max, OnRelation on_relation);
+    /// `applied_end`: what ends there or before is stored already.
+    TransactionInbox(
+        std::string spool_dir,
+        std::size_t memory_max,
+        OnRelation on_relation,
+        pgoutput::Lsn applied_end = {}
+    );
 
     [[nodiscard]] Received on(std::span<const std::byte> payload);
 
@@ -111,11 +118,13 @@ private:
     void append(std::span<const std::byte> payload, char tag);
     void limit_memory();
     TransactionPtr make() const;
-    Received finish(TransactionPtr transaction, pgoutput::Begin begin, pgoutput::Commit commit);
+    WholeTransaction
+    finish(TransactionPtr transaction, pgoutput::Begin begin, pgoutput::Commit commit);
 
     std::string spool_dir_;
     std::size_t memory_max_;
     OnRelation on_relation_;
+    pgoutput::Lsn applied_end_;
 
     Transaction* receiving_{nullptr};  ///< Whose messages come now.
 

@@ -33,3 +33,22 @@ TEST_CASE("the checkpoint's own position may be acknowledged once it is flushed"
     acks.on_flushed(Lsn{100});
     REQUIRE(acks.flushed() == Lsn{100});
 }
+
+TEST_CASE(
+    "a prepared transaction is held at its PREPARE until its commit is flushed",
+    "[replicator]"
+) {
+    AckTracker acks{Lsn{100}};
+    acks.on_received(Lsn{500});
+    acks.on_flushed(Lsn{300});
+    acks.on_commit_prepared(Lsn{200}, Lsn{400});
+    REQUIRE(acks.flushed() == Lsn{300});
+    REQUIRE(acks.acknowledgeable() == Lsn{200});
+    acks.on_flushed(Lsn{350});
+    REQUIRE(acks.acknowledgeable() == Lsn{200});
+    acks.on_flushed(Lsn{400});
+    REQUIRE(acks.acknowledgeable() == Lsn{400});
+    // One that was stored before holds nothing.
+    acks.on_commit_prepared(Lsn{210}, Lsn{390});
+    REQUIRE(acks.acknowledgeable() == Lsn{400});
+}

@@ -81,6 +81,15 @@ TEST_CASE("a batch is full by rows or by bytes, and overfull at twice that", "[r
     REQUIRE(policy.hand_over({.rows = 100, .writer_idle = true, .drained = false}, t0));
 }
 
+TEST_CASE("a batch that is closed is full, and no transaction is cut for it", "[replicator]") {
+    auto policy = make_policy();
+    REQUIRE(policy.full({.closed = true}));
+    REQUIRE_FALSE(policy.overfull({.closed = true}));
+    policy.on_rows(1, t0);
+    REQUIRE(policy.hand_over({.rows = 1, .writer_idle = true, .closed = true}, t0));
+    REQUIRE_FALSE(policy.hand_over({.rows = 1, .writer_idle = false, .closed = true}, t0));
+}
+
 TEST_CASE("a loaded batch grows for the delay although nothing is left to read", "[replicator]") {
     auto policy = make_policy();
     policy.on_rows(1, t0);

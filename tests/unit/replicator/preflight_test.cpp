@@ -158,6 +158,36 @@ TEST_CASE("a lost slot is fatal with the server's reason", "[preflight]") {
     CHECK(only(facts).severity == Severity::warning);
 }
 
+TEST_CASE("a lost slot that is reconciled is a warning that says so", "[preflight]") {
+    Facts facts = good();
+    facts.settings.source.on_slot_lost = config::OnSlotLost::reconcile;
+    facts.target->checkpoint = checkpoint_at(2000);
+    CHECK(preflight(facts).empty());
+    const auto warned = [](const Facts& lost) {
+        const Problem problem = only(lost);
+        CHECK(problem.severity == Severity::warning);
+        CHECK(has(problem.detail, "compares every table with the source"));
+        CHECK(problem.mending_sql.empty());
+    };
+    Facts lost = facts;
+    lost.source->slot->wal_status = "lost";
+    warned(lost);
+    lost = facts;
+    lost.source->slot.reset();
+    warned(lost);
+    lost = facts;
+    lost.target->checkpoint = checkpoint_at(999);
+    warned(lost);
+    CHECK(has(only(lost).what, "has confirmed 0/3E8, and the checkpoint is at 0/3E7"));
+    // What it would not mend stays fatal.
+    lost.target->checkpoint = checkpoint_at(5001);
+    CHECK(only(lost).severity == Severity::fatal);
+    lost = facts;
+    lost.target->checkpoint.reset();
+    lost.source->slot->wal_status = "lost";
+    CHECK(only(lost).severity == Severity::fatal);
+}
+
 TEST_CASE("a slot older than its publication is passed by repair skip", "[preflight]") {
     Facts facts = good();
     facts.source->probe = SlotProbe::publication_unknown;
@@ -393,6 +423,28 @@ TEST_CASE("spool_dir must be writable", "[preflight]") {
     Facts facts = good();
     facts.spool_error = "Permission denied";
     CHECK(only(facts).what == "could not write to spool_dir \"/var/tmp\": Permission denied");
+}
+
+TEST_CASE("a network without a proven server is warned of", "[preflight]") {
+    Facts facts = good();
+    facts.target_peer.sslmode = "prefer";
+    CHECK(preflight(facts).empty());  // Within one host nobody stands in between.
+
+    facts.target_peer.network = true;
+    const auto problem = only(facts);
+    CHECK(problem.severity == Severity::warning);
+    CHECK(problem.where == Side::target);
+    CHECK(problem.what == "the target is reached over a network with sslmode \"prefer\"");
+    CHECK(has(problem.hint, "sslmode=verify-full"));
+
+    facts.target_peer.sslmode = "verify-ca";
+    CHECK(has(only(facts).detail, "the same authority"));
+    facts.target_peer.sslmode = "verify-full";
+    CHECK(preflight(facts).empty());
+
+    facts.source_peer.network = true;
+    facts.source_peer.sslmode = "require";
+    CHECK(only(facts).where == Side::source);
 }
 
 TEST_CASE("hostile names stay inside their quotes in mending SQL", "[preflight]") {

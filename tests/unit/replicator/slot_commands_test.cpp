@@ -77,6 +77,16 @@ TEST_CASE("a slot is created without a snapshot, in the grammar of its server", 
     );
 }
 
+TEST_CASE("a copy of a slot is marked for failover where the server knows that", "[replicator]") {
+    REQUIRE(mark_for_failover("s", SlotOptions{version_16}).empty());
+    REQUIRE(
+        mark_for_failover("s", SlotOptions{version_17}) ==
+        "ALTER_REPLICATION_SLOT \"s\" (FAILOVER true)"
+    );
+    constexpr bool on_standby = true;
+    REQUIRE(mark_for_failover("s", SlotOptions{version_17, on_standby}).empty());
+}
+
 TEST_CASE("a snapshot's slot is temporary and exports it", "[replicator]") {
     REQUIRE(
         create_snapshot_slot("s", version_14) ==
@@ -106,4 +116,18 @@ TEST_CASE("streaming and two-phase are asked for as the server knows them", "[re
     REQUIRE_THAT(
         create_slot("s", SlotOptions{version_15, false, true}), Catch::Contains("TWO_PHASE true")
     );
+}
+
+TEST_CASE(
+    "a slot that we make beside the pipeline's has a name that the server takes",
+    "[replicator]"
+) {
+    REQUIRE(
+        slot_name_of("bookmark", "Finance-2", "before.June", 0x1f) ==
+        "pgchronicle_bookmark_finance_2_before_june_0000001f"
+    );
+    REQUIRE(slot_name_of("replay", "p", "", 0xfedcba98) == "pgchronicle_replay_p_fedcba98");
+    const auto long_one = slot_name_of("bookmark", std::string(63, 'p'), std::string(63, 'n'), 1);
+    REQUIRE(long_one.size() == 63);
+    REQUIRE_THAT(long_one, Catch::EndsWith("_00000001"));
 }

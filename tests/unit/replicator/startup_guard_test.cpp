@@ -19,6 +19,7 @@ StartupFacts healthy() {
     facts.server.system_identifier = "7000000000000000001";
     facts.server.timeline = 1;
     facts.server.database = "finance_db";
+    facts.server.wal_level = "logical";
     facts.server.flush_lsn = Lsn{900};
     source_catalog::Slot slot;
     slot.name = "cdc_pgoutput";
@@ -216,4 +217,78 @@ TEST_CASE("a publication that leaves an operation out is refused", "[replicator]
         REQUIRE_THAT(refusal.primary, Catch::Contains("does not publish every operation"));
         REQUIRE_THAT(refusal.hint, Catch::StartsWith("ALTER PUBLICATION \"cdc_publication\" SET"));
     }
+}
+
+namespace {
+
+using Change = void (*)(StartupFacts&);
+
+/// Each way to lose a slot.
+constexpr Change losses[] = {
+    [](StartupFacts& facts) { facts.slot.reset(); },
+    [](StartupFacts& facts) { facts.slot->wal_status = "lost"; },
+    [](StartupFacts& facts) { facts.slot->invalidation_reason = "wal_removed"; },
+    [](StartupFacts& facts) { facts.slot->confirmed_flush_lsn = Lsn{501}; },
+};
+
+}  // namespace
+
+TEST_CASE("a lost slot is reconciled where that is allowed, and only then", "[replicator]") {
+    for (const auto& lose : losses) {
+        auto facts = healthy();
+        lose(facts);
+        REQUIRE_FALSE(slot_loss(facts).empty());
+        REQUIRE_THAT(refusal_of(facts).hint, Catch::Contains("source.on_slot_lost: reconcile"));
+        facts.may_reconcile = true;
+        REQUIRE(check_startup(facts) == Startup::reconcile);
+    }
+    auto facts = healthy();
+    facts.may_reconcile = true;
+    REQUIRE(slot_loss(facts).empty());
+    REQUIRE(check_startup(facts) == Startup::go_on);
+}
+
+TEST_CASE("without a checkpoint there is nothing to reconcile with", "[replicator]") {
+    auto facts = fresh();
+    facts.may_reconcile = true;
+    REQUIRE(check_startup(facts) == Startup::first_run);
+    facts.slot->wal_status = "lost";
+    REQUIRE(refusal_of(facts).primary == "replication slot \"cdc_pgoutput\" is lost");
+    facts.slot.reset();
+    REQUIRE(refusal_of(facts).primary == "replication slot \"cdc_pgoutput\" does not exist");
+}
+
+TEST_CASE("what another slot would not mend is refused however a slot is lost", "[replicator]") {
+    const auto refused = [](Change spoil, const std::string& primary) {
+        for (const auto& lose : losses) {
+            auto facts = healthy();
+            facts.may_reconcile = true;
+            lose(facts);
+            spoil(facts);
+            REQUIRE_THAT(refusal_of(facts).primary, Catch::Contains(primary));
+        }
+    };
+    refused([](StartupFacts& f) { f.server.system_identifier = "42"; }, "another source");
+    refused([](StartupFacts& f) { f.server.timeline = 2; }, "another source");
+    refused([](StartupFacts& f) { f.publications.clear(); }, "publication \"cdc_publication\"");
+    refused([](StartupFacts& f) { f.server.flush_lsn = Lsn{499}; }, "is ahead of the source");
+    refused([](StartupFacts& f) { f.server.wal_level = "replica"; }, "wal_level of the source");
+}
+
+TEST_CASE("a slot of another kind is never taken for a lost one", "[replicator]") {
+    auto facts = healthy();
+    facts.may_reconcile = true;
+    facts.slot->wal_status = "lost";
+    facts.slot->plugin = "test_decoding";
+    REQUIRE_THAT(refusal_of(facts).primary, Catch::Contains("cannot be read"));
+    facts.slot->plugin = "pgoutput";
+    facts.slot->database = "postgres";
+    REQUIRE_THAT(refusal_of(facts).primary, Catch::Contains("belongs to another database"));
+}
+
+TEST_CASE("a slot that is ahead of the source itself is refused", "[replicator]") {
+    auto facts = healthy();
+    facts.may_reconcile = true;
+    facts.slot->confirmed_flush_lsn = Lsn{901};
+    REQUIRE(refusal_of(facts).primary == "slot is ahead of the source");
 }

@@ -96,17 +96,23 @@ TEST_CASE("a truncate asks for each of its tables before it is applied", "[repli
     REQUIRE(fed.pipeline.builder().take(false).stretches.at(0).truncates.size() == 1);
 }
 
-TEST_CASE("a relation that is described differently is asked for again", "[replicator]") {
+TEST_CASE(
+    "a relation that is described again, even as it was, is asked for again",
+    "[replicator]"
+) {
     Fed fed;
     fed.begin(100, 5);
     fed.apply(relation(orders, "orders"));
     fed.pipeline.bind(orders, orders_history());
-    fed.apply(insert(orders, "1"));
+    REQUIRE(std::holds_alternative<Done>(fed.apply(insert(orders, "1"))));
     fed.apply(relation(orders, "orders"));
-    fed.apply(insert(orders, "2"));
+    const auto second = insert(orders, "2");
+    REQUIRE(std::get<NeedsTable>(fed.apply(second)).relation->name == "orders");
+    fed.pipeline.bind(orders, orders_history());
+    REQUIRE(std::holds_alternative<Done>(*fed.pipeline.resume()));
     fed.apply(relation(orders, "renamed"));
-    const auto row = insert(orders, "3");
-    REQUIRE(std::get<NeedsTable>(fed.apply(row)).relation->name == "renamed");
+    const auto third = insert(orders, "3");
+    REQUIRE(std::get<NeedsTable>(fed.apply(third)).relation->name == "renamed");
 }
 
 TEST_CASE("rows of an excluded table are counted and not kept", "[replicator]") {
@@ -156,6 +162,7 @@ TEST_CASE("a message that cannot be decoded fails the stream", "[replicator]") {
     const auto outcome = fed.pipeline.apply(Bytes{std::byte{0x3F}});
     REQUIRE_FALSE(outcome.ok());
     REQUIRE_THAT(outcome.error().primary, Catch::Contains("could not decode"));
+    REQUIRE(outcome.error().table == nullptr);
 }
 
 TEST_CASE("a commit that ends elsewhere than announced fails the stream", "[replicator]") {
@@ -165,11 +172,23 @@ TEST_CASE("a commit that ends elsewhere than announced fails the stream", "[repl
     REQUIRE_FALSE(fed.pipeline.apply(commit).ok());
 }
 
-TEST_CASE("a change that cannot be history says which one", "[replicator]") {
+TEST_CASE("a value in another form than the stream's is no table's fault", "[replicator]") {
     Fed fed;
     fed.begin(0x100, 5);
     fed.apply(relation(orders, "orders"));
     fed.pipeline.bind(orders, orders_history());
+    const Row row{binary("1")};
+    const auto outcome = fed.pipeline.apply(encode(pgoutput::Insert{{}, orders, row.tuple()}));
+    REQUIRE_FALSE(outcome.ok());
+    REQUIRE(outcome.error().table == nullptr);
+}
+
+TEST_CASE("a change that cannot be history says which one, and of which table", "[replicator]") {
+    Fed fed;
+    const auto table = orders_history();
+    fed.begin(0x100, 5);
+    fed.apply(relation(orders, "orders"));
+    fed.pipeline.bind(orders, table);
     fed.apply(insert(orders, "1"));
     const auto outcome = fed.pipeline.apply(insert(orders, "1"));
     REQUIRE_FALSE(outcome.ok());
@@ -178,4 +197,5 @@ TEST_CASE("a change that cannot be history says which one", "[replicator]") {
         "a row was inserted whose key is open already: table \"public.orders\", change 2 of its"
         " transaction, finished at 0/100"
     );
+    REQUIRE(outcome.error().table == table);
 }

@@ -1,5 +1,6 @@
 #include "replicator/io/transaction_inbox.hpp"
 
+#include "replicator/stream_error.hpp"
 #include "tests/support/wire_builder.hpp"
 
 #include <catch2/catch.hpp>
@@ -98,4 +99,31 @@ TEST_CASE("nothing is kept between transactions, nor of one that is streamed", "
     CHECK_FALSE(filled.inbox.kept());
     (void)filled.inbox.on(test::encode(pgoutput::StreamStart{pgoutput::Xid{9}, true}));
     CHECK_FALSE(filled.inbox.kept());
+}
+
+TEST_CASE("a commit without its PREPARE is passed over if it is stored", "[replicator_io]") {
+    // The stream begins between the two for the sake of another transaction that is prepared.
+    TransactionInbox inbox{
+        std::filesystem::temp_directory_path().string(), 1000, [](const auto&) {}, Lsn{148}};
+    const auto committed = [](Lsn end) {
+        return test::encode(pgoutput::CommitPrepared{0, Lsn{100}, end, {}, pgoutput::Xid{7}, "g"});
+    };
+    CHECK(Filled::is_part(inbox.on(committed(Lsn{148}))));
+    CHECK_THROWS_AS(inbox.on(committed(Lsn{149})), replicator::NeedsOperator);
+}
+
+TEST_CASE("a transaction that was prepared says where", "[replicator_io]") {
+    Filled empty{{}};
+    (void)empty.inbox.on(test::encode(commit));
+    using namespace pgoutput;
+    (void)empty.inbox.on(test::encode(BeginPrepare{Lsn{200}, Lsn{210}, {}, Xid{8}, "g"}));
+    CHECK(Filled::is_part(empty.inbox.on(row("a"))));
+    (void)empty.inbox.on(test::encode(Prepare{0, Lsn{200}, Lsn{210}, {}, Xid{8}, "g"}));
+    CHECK(empty.inbox.oldest_prepare() == Lsn{200});
+    const auto received =
+        empty.inbox.on(test::encode(CommitPrepared{0, Lsn{300}, Lsn{348}, {}, Xid{8}, "g"}));
+    const auto* const whole = std::get_if<WholeTransaction>(&received);
+    REQUIRE(whole);
+    CHECK(whole->prepare_lsn == Lsn{200});
+    CHECK_FALSE(empty.inbox.oldest_prepare());
 }
