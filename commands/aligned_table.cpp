@@ -1,7 +1,5 @@
 #include "commands/aligned_table.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <ostream>
 #include <utility>
@@ -19,26 +17,6 @@ std::size_t display_width(const std::string& text) {
     return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
         return !continues_character(c);
     }));
-}
-
-std::string one_line(const std::string& text, std::size_t width_max) {
-    std::string line;
-    std::size_t width = 0;
-    for (const char c : text) {
-        if (width_max != 0 && width == width_max && !continues_character(c)) return line + "\u2026";
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
-            line += "\\n";
-        } else if (c == '\t') {
-            line += "\\t";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            line += fmt::format("\\x{:02x}", byte);
-        } else {
-            line += c;
-        }
-        if (!continues_character(c)) ++width;
-    }
-    return line;
 }
 
 AlignedTable::AlignedTable(std::vector<std::string> head) {

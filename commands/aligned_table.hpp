@@ -1,11 +1,15 @@
 #pragma once
 
+#include "log/printable.hpp"
+
 #include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <vector>
 
 namespace pgchronicle::commands {
+
+using log::one_line;
 
 /// Rows of text in columns as wide as their widest cell. Cells are made safe for a terminal: one
 /// line each, no control characters.
@@ -21,10 +25,6 @@ public:
 private:
     std::vector<std::vector<std::string>> rows_;  ///< The head is the first one.
 };
-
-/// `text` on one line: control characters become escapes, and what is over `width_max` characters
-/// is cut, ending with an ellipsis. 0: no limit.
-[[nodiscard]] std::string one_line(const std::string& text, std::size_t width_max = 0);
 
 /// Characters, as far as bytes tell: combining and wide ones count as one.
 [[nodiscard]] std::size_t display_width(const std::string& text);

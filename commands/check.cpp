@@ -1,5 +1,6 @@
 #include "commands/check.hpp"
 
+#include "commands/aligned_table.hpp"
 #include "commands/gather_facts.hpp"
 
 #include <fmt/format.h>
@@ -41,15 +42,16 @@ const char* name_of(Side side) {
 }
 
 void print_problem(const Problem& problem, std::ostream& out) {
-    out << label_of(problem.severity) << ":  " << problem.what << '\n';
-    if (!problem.detail.empty()) out << "DETAIL:  " << problem.detail << '\n';
-    if (!problem.hint.empty()) out << "HINT:  " << problem.hint << '\n';
+    // Names are the source's to choose: none of them begins a line of its own.
+    out << label_of(problem.severity) << ":  " << one_line(problem.what) << '\n';
+    if (!problem.detail.empty()) out << "DETAIL:  " << one_line(problem.detail) << '\n';
+    if (!problem.hint.empty()) out << "HINT:  " << one_line(problem.hint) << '\n';
     if (!problem.mending_sql.empty()) {
         out << "SQL, on the " << name_of(problem.where) << ":\n";
         std::string_view rest = problem.mending_sql;
         while (!rest.empty()) {
             const auto end = rest.find('\n');
-            out << "    " << rest.substr(0, end) << '\n';
+            out << "    " << one_line(std::string{rest.substr(0, end)}) << '\n';
             rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
         }
     }
@@ -92,10 +94,10 @@ void print_summary(const Facts& facts, std::ostream& out) {
     for (const auto& table : planned) {
         out << fmt::format(
             "    {}.{} -> {}.{}\n",
-            table.source_schema,
-            table.source_table,
-            table.target_schema,
-            table.target_table
+            one_line(table.source_schema),
+            one_line(table.source_table),
+            one_line(table.target_schema),
+            one_line(table.target_table)
         );
     }
     out << '\n';

@@ -164,6 +164,14 @@ SourceFacts gather_source(pq::Connection& source, const config::Settings& settin
     suggest_names(source, settings, facts);
     read_oddities(source, facts);
     read_limits(source, facts);
+    for (const auto& name : names_of(source.exec(
+             "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
+             " AND NOT temporary AND slot_name ~ '^pgchronicle_(bookmark|replay)_' ORDER BY 1"
+         ))) {
+        if (auto slot = source_catalog::read_slot(source, name)) {
+            facts.made_slots.push_back(*std::move(slot));
+        }
+    }
     if (facts.slot && facts.slot->active) {
         const auto user = names_of(source.exec(
             "SELECT application_name FROM pg_stat_activity WHERE pid = $1::integer",

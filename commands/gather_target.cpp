@@ -1,6 +1,8 @@
 #include "commands/gather_target.hpp"
 
+#include "history_writer/pg/bookmark_store.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
+#include "history_writer/pg/interference.hpp"
 #include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/table_state.hpp"
 #include "history_writer/pg/target_types.hpp"
@@ -95,6 +97,25 @@ void read_relations(
     }
 }
 
+void read_interference(
+    pq::Connection& target,
+    const std::vector<history_writer::HistoryTable>& planned,
+    TargetFacts& facts
+) {
+    std::vector<history_writer::TargetName> tables;
+    for (const auto& table : planned) {
+        // Another relation in its place is a problem of its own.
+        const auto found = facts.relations.find({table.target_schema, table.target_table});
+        if (found == facts.relations.end()) continue;
+        if (found->second.kind == 'r' || found->second.kind == 'p') tables.push_back(found->first);
+    }
+    for (auto& found : history_writer::pg::find_interference(target, tables)) {
+        facts.interference.push_back(
+            {found.table, found.what, found.why, found.mending_sql, found.silent}
+        );
+    }
+}
+
 /// What the metadata says, if it is there and may be read; judge_rights tells when it may not.
 void read_metadata(pq::Connection& target, const config::Settings& settings, TargetFacts& facts) {
     const auto schema = facts.schemas.find("pgchronicle");
@@ -116,6 +137,7 @@ void read_metadata(pq::Connection& target, const config::Settings& settings, Tar
             found->second.source_table = owners.str(row, 4);
             found->second.row_key = pq::parse_array_text(owners.text(row, 5));
         }
+        facts.kept_slots = history_writer::pg::read_kept_slots(target);
     } catch (const pq::Error& error) {
         if (error.sqlstate() != insufficient_privilege) throw;
     }
@@ -137,6 +159,7 @@ TargetFacts gather_target(pq::Connection& target, const replicator::Facts& facts
         result.types = history_writer::pg::read_target_types(target, facts.source->server.version);
     }
     read_relations(target, planned, result);
+    read_interference(target, planned, result);
     read_metadata(target, facts.settings, result);
     result.lock_holder =
         history_writer::pg::pipeline_lock_holder(target, facts.settings.pipeline, "");

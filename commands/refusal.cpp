@@ -1,13 +1,16 @@
 #include "commands/refusal.hpp"
 
+#include "commands/aligned_table.hpp"
+
 #include <ostream>
 
 namespace pgchronicle::commands {
 
 int report(const Refusal& refusal, std::ostream& err) {
-    err << "pgchronicle: error: " << refusal.primary << '\n';
-    if (!refusal.detail.empty()) err << "DETAIL:  " << refusal.detail << '\n';
-    if (!refusal.hint.empty()) err << "HINT:  " << refusal.hint << '\n';
+    // A server's text may hold names that somebody else has chosen: none begins a line of its own.
+    err << "pgchronicle: error: " << one_line(refusal.primary) << '\n';
+    if (!refusal.detail.empty()) err << "DETAIL:  " << one_line(refusal.detail) << '\n';
+    if (!refusal.hint.empty()) err << "HINT:  " << one_line(refusal.hint) << '\n';
     return refusal.exit_code;
 }
 
@@ -21,7 +24,7 @@ int report(const pq::Error& error, std::ostream& err) {
         },
         err
     );
-    if (!error.context().empty()) err << "CONTEXT:  " << error.context() << '\n';
+    if (!error.context().empty()) err << "CONTEXT:  " << one_line(error.context()) << '\n';
     return final ? exit_needs_operator : exit_try_again;
 }
 

@@ -1,20 +1,20 @@
 #include "commands/repair_skip.hpp"
 
 #include "commands/connect.hpp"
+#include "commands/decision.hpp"
 #include "commands/readable_from.hpp"
 #include "commands/refusal.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/replay_store.hpp"
+#include "replicator/slot_commands.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <istream>
 #include <ostream>
-#include <pwd.h>
-#include <unistd.h>
 
 namespace pgchronicle::commands {
 namespace {
@@ -39,15 +39,6 @@ struct Scene {
         return std::max(complete_to(), slot.confirmed_flush_lsn);
     }
 };
-
-std::string operator_name() {
-    std::array<char, 256> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    const passwd* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
-    return fmt::format(
-        "{}@{}", user == nullptr ? std::to_string(::geteuid()) : user->pw_name, host.data()
-    );
-}
 
 std::optional<Refusal> refuse_slot(
     const config::Settings& settings,
@@ -97,29 +88,6 @@ refuse_publications(pq::Connection& source, const std::vector<std::string>& name
     return std::nullopt;
 }
 
-std::optional<Refusal> refuse_checkpoint(const config::Settings& settings, const Scene& scene) {
-    if (!scene.checkpoint) return std::nullopt;
-    const auto& stored = scene.checkpoint->source;
-    if (stored.system_identifier == scene.server.system_identifier &&
-        stored.database == scene.server.database && stored.slot == scene.slot.name) {
-        return std::nullopt;
-    }
-    return Refusal{
-        .primary =
-            fmt::format("checkpoint of pipeline \"{}\" is of another source", settings.pipeline),
-        .detail = fmt::format(
-            "It is of system {}, database \"{}\", slot \"{}\"; the source is system {}, database "
-            "\"{}\", slot \"{}\".",
-            stored.system_identifier,
-            stored.database,
-            stored.slot,
-            scene.server.system_identifier,
-            scene.server.database,
-            scene.slot.name
-        ),
-    };
-}
-
 std::optional<Refusal> refuse_position(const Scene& scene, Lsn to) {
     if (to > scene.complete_to() && to >= scene.slot.confirmed_flush_lsn &&
         to <= scene.server.flush_lsn) {
@@ -148,7 +116,7 @@ bool confirmed(std::istream& in, std::ostream& out) {
 
 /// Writes the gap, the audit row and the checkpoint in one transaction that is on disk when this
 /// returns. Run again with the same range, it leaves one gap and one more audit row.
-void record(
+void store(
     pq::Connection& target,
     const config::Settings& settings,
     const RepairSkipOptions& options,
@@ -157,9 +125,7 @@ void record(
 ) {
     const std::string& pipeline = settings.pipeline;
     const std::string detail = fmt::format("slot \"{}\"", settings.source.slot);
-    target.exec("BEGIN");
-    try {
-        target.exec("SET LOCAL synchronous_commit = on");
+    durably(target, [&] {
         if (to > from) {
             target.exec(
                 "INSERT INTO pgchronicle.gap (pipeline, from_lsn, to_lsn, reason, detail)"
@@ -169,28 +135,15 @@ void record(
                 {pipeline, to_string(from), to_string(to), options.reason}
             );
         }
-        target.exec(
-            "INSERT INTO pgchronicle.audit"
-            " (pipeline, who, action, reason, detail, from_lsn, to_lsn)"
-            " VALUES ($1, $2 || ' as ' || current_user, $3, $4, $5, $6::pg_lsn, $7::pg_lsn)",
-            {pipeline,
-             operator_name(),
-             command_name,
-             options.reason,
-             detail,
-             to_string(from),
-             to_string(to)}
-        );
+        // Of one that is under way nothing comes any more, or this would have been refused.
+        history_writer::pg::clear_replay(target, pipeline);
+        commands::record(target, pipeline, {command_name, options.reason, detail, from, to});
         target.exec(
             "UPDATE pgchronicle.checkpoint SET position = $2::pg_lsn, updated_at = now()"
             " WHERE pipeline = $1 AND position < $2::pg_lsn",
             {pipeline, to_string(to)}
         );
-        target.exec("COMMIT");
-    } catch (...) {
-        if (target.ok()) target.exec("ROLLBACK");
-        throw;
-    }
+    });
 }
 
 /// Where to go on; equal to next_read() when nothing is in the way there.
@@ -250,7 +203,7 @@ int skip(
     }
     // Also where the range is empty: a run that was killed has stored it already, and what is
     // acknowledged below must be on the target's disk.
-    record(target, settings, options, from, to);
+    store(target, settings, options, from, to);
     if (scene.slot.confirmed_flush_lsn < to) advance_slot(source, scene.slot.name, to);
     if (to > from) {
         out << fmt::format(
@@ -266,6 +219,22 @@ int skip(
     return exit_done;
 }
 
+/// A replay that is under way fills the range by itself, as long as its slot can be read.
+std::optional<Refusal> refuse_readable_replay(
+    pq::Connection& source,
+    pq::Connection& target,
+    const std::string& pipeline
+) {
+    const auto replay = history_writer::pg::read_replay(target, pipeline);
+    if (!replay) return std::nullopt;
+    const auto slot = source_catalog::read_slot(source, replay->slot);
+    if (!slot) return std::nullopt;
+    if (slot->wal_status != "lost" && slot->invalidation_reason.empty())
+        return refuse_replay(target, pipeline);
+    source.exec(replicator::drop_slot_sql, {replay->slot});
+    return std::nullopt;
+}
+
 }  // namespace
 
 int repair_skip(
@@ -275,33 +244,21 @@ int repair_skip(
     std::ostream& out,
     std::ostream& err
 ) {
-    if (options.reason.find_first_not_of(" \t\n") == std::string::npos) {
-        return report(
-            {.exit_code = exit_usage,
-             .primary = "a reason is needed",
-             .hint = "It is kept in pgchronicle.audit: --reason 'why this is right'."},
-            err
-        );
-    }
+    if (const auto no = refuse_reason(options.reason)) return report(*no, err);
     auto target = connect(settings.target.connection, command_name);
     auto source = connect(settings.source.connection, command_name);
     history_writer::pg::ensure_metadata(target);
-    if (!history_writer::pg::try_lock_pipeline(target, settings.pipeline)) {
-        const auto holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline);
-        return report(
-            {.primary = fmt::format("pipeline \"{}\" is running", settings.pipeline),
-             .detail = fmt::format("Its lock is held by {}.", holder),
-             .hint = "Stop it first."},
-            err
-        );
-    }
+    if (const auto no = lock_or_refuse(target, settings.pipeline)) return report(*no, err);
+    if (const auto no = refuse_readable_replay(source, target, settings.pipeline))
+        return report(*no, err);
     Scene scene;
     scene.server = source_catalog::read_server(source);
     auto slot = source_catalog::read_slot(source, settings.source.slot);
     if (const auto no = refuse_slot(settings, scene.server, slot)) return report(*no, err);
     scene.slot = std::move(*slot);
     scene.checkpoint = history_writer::pg::read_checkpoint(target, settings.pipeline);
-    if (const auto no = refuse_checkpoint(settings, scene)) return report(*no, err);
+    if (const auto no = refuse_other_source(settings, scene.server, scene.checkpoint))
+        return report(*no, err);
     if (const auto no = refuse_publications(source, settings.source.publications)) {
         return report(*no, err);
     }

@@ -55,7 +55,7 @@ void print_versions(const RowVersions& row, std::ostream& out) {
         before = &version;
     }
     const std::size_t count = row.versions.size();
-    out << fmt::format("{}: {} version{}\n\n", row.title, count, count == 1 ? "" : "s");
+    out << fmt::format("{}: {} version{}\n\n", one_line(row.title), count, count == 1 ? "" : "s");
     table.print(out);
     if (constant.empty()) return;
     out << (count == 1 ? "\n" : "\nthe same in every version:\n");

@@ -1,11 +1,13 @@
 #include "commands/starting_config.hpp"
 
+#include "log/printable.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
+#include <string_view>
 
 namespace pgchronicle::commands {
 namespace {
@@ -57,18 +59,20 @@ std::string yaml_scalar(const std::string& text) {
                       text == "no" || text == "on" || text == "off" || text == "y" || text == "n";
     if (plain(text) && !word) return text;
     std::string quoted{"\""};
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
+    for (std::string_view rest{text}; !rest.empty();) {
+        const auto character = log::front_character(rest);
+        const auto code_point = character.code_point;
+        if (code_point == '"' || code_point == '\\') {
             quoted += '\\';
-            quoted += c;
-        } else if (c == '$') {
+            quoted += static_cast<char>(code_point);
+        } else if (code_point == '$') {
             quoted += "$$";  // ${VAR} is taken from the environment
-        } else if (byte < 0x20 || byte == 0x7F) {
-            quoted += fmt::format("\\x{:02x}", byte);
+        } else if (log::is_unprintable(code_point)) {
+            quoted += fmt::format("\\u{:04x}", code_point);
         } else {
-            quoted += c;
+            quoted += rest.substr(0, character.length_bytes);
         }
+        rest.remove_prefix(character.length_bytes);
     }
     return quoted + "\"";
 }

@@ -2,7 +2,10 @@
 
 #include "commands/connect.hpp"
 #include "commands/status_report.hpp"
+#include "config/units.hpp"
+#include "history_writer/pg/bookmark_store.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/replay_store.hpp"
 #include "source_catalog/catalog.hpp"
 
 #include <algorithm>
@@ -62,12 +65,42 @@ void read_tables(pq::Connection& target, StatusReport& report) {
     }
 }
 
+void read_quarantines(pq::Connection& target, StatusReport& report) {
+    // Older metadata has no such table, and `status` makes none.
+    const auto there = target.exec("SELECT to_regclass('pgchronicle.quarantine') IS NOT NULL");
+    if (!there.boolean(0, 0)) return;
+    const std::string time{iso_time};
+    const auto rows = target.exec(
+        "SELECT source_schema || '.' || source_table, from_lsn,"
+        " to_char(quarantined_at AT TIME ZONE 'UTC', " +
+            time +
+            "), message, detail, hint, released_at IS NOT NULL"
+            " FROM pgchronicle.quarantine WHERE pipeline = $1 ORDER BY 1",
+        {report.pipeline}
+    );
+    for (int row = 0; row < rows.rows(); ++row) {
+        QuarantineReport& quarantine = report.quarantines.emplace_back();
+        quarantine.table = rows.str(row, 0);
+        quarantine.from = lsn_of(rows, row, 1).value_or(Lsn{});
+        quarantine.since = rows.str(row, 2);
+        quarantine.message = rows.str(row, 3);
+        quarantine.detail = rows.str(row, 4);
+        quarantine.hint = rows.str(row, 5);
+        quarantine.released = rows.boolean(row, 6);
+        const auto table = std::ranges::find(report.tables, quarantine.table, &TableReport::source);
+        if (table != report.tables.end()) table->state = "quarantined";
+    }
+}
+
 void read_gaps(pq::Connection& target, StatusReport& report) {
     const std::string time{iso_time};
     const auto rows = target.exec(
         "SELECT coalesce(source_schema || '.' || source_table, ''), from_lsn, to_lsn, reason,"
         " detail, to_char(created_at AT TIME ZONE 'UTC', " +
-            time + ") FROM pgchronicle.gap WHERE pipeline = $1 AND repaired_at IS NULL ORDER BY id",
+            time +
+            "), id FROM pgchronicle.gap g WHERE pipeline = $1 AND repaired_at IS NULL"
+            // Older metadata has no such column, and `status` makes none.
+            " AND to_jsonb(g)->>'accepted_at' IS NULL ORDER BY id",
         {report.pipeline}
     );
     for (int row = 0; row < rows.rows(); ++row) {
@@ -78,7 +111,56 @@ void read_gaps(pq::Connection& target, StatusReport& report) {
         gap.reason = rows.str(row, 3);
         gap.detail = rows.str(row, 4);
         gap.created_at = rows.str(row, 5);
+        gap.id = rows.int64(row, 6);
     }
+}
+
+void read_replay(pq::Connection& target, StatusReport& report) {
+    // Older metadata has no such table, and `status` makes none.
+    const auto there = target.exec("SELECT to_regclass('pgchronicle.replay') IS NOT NULL");
+    if (!there.boolean(0, 0)) return;
+    const auto replay = history_writer::pg::read_replay(target, report.pipeline);
+    if (!replay || !replay->from) return;
+    report.replay_from = replay->from;
+    report.replay_until = replay->until;
+}
+
+/// What the metadata knows of them; the source is asked later.
+void read_kept(pq::Connection& target, StatusReport& report) {
+    using history_writer::KeptSlot;
+    for (const auto& kept : history_writer::pg::read_kept_slots(target)) {
+        const auto copy = history_writer::schema_of_copy(report.pipeline, kept.pipeline);
+        if (kept.pipeline != report.pipeline && !copy) continue;
+        const bool bookmark = kept.purpose == KeptSlot::Purpose::bookmark;
+        report.kept.push_back(
+            {.purpose = bookmark ? "bookmark"
+                        : copy   ? "copy"
+                                 : "replay",
+             .name = bookmark ? kept.name : copy.value_or(""),
+             .slot = kept.slot,
+             .state = kept.position ? "" : "unfinished",
+             .position = kept.position,
+             .retained_bytes = {}}
+        );
+    }
+}
+
+void ask_kept(pq::Connection& source, pgoutput::Lsn end, StatusReport& report) {
+    for (auto& kept : report.kept) {
+        const auto slot = source_catalog::read_slot(source, kept.slot);
+        if (slot && slot->restart_lsn.valid()) {
+            kept.retained_bytes = bytes_between(slot->restart_lsn, end);
+        }
+        if (!kept.state.empty()) continue;
+        const bool lost =
+            slot && (slot->wal_status == "lost" || !slot->invalidation_reason.empty());
+        kept.state = lost ? "lost" : slot ? slot->wal_status : "gone";
+    }
+}
+
+std::string hold_back_text(const config::HoldBack& window) {
+    if (window.bytes != 0) return config::format_size(window.bytes);
+    return window.any() ? config::format_duration(window.time) : std::string{};
 }
 
 /// How many rows had been stored when.
@@ -145,6 +227,7 @@ std::string state_of(const StatusReport& report) {
     const bool pending = std::ranges::any_of(report.tables, [](const TableReport& table) {
         return table.state == "pending";
     });
+    if (held && report.replay_from) return "replaying";
     if (held) return pending || !report.position ? "copying" : "streaming";
     return report.position ? "stopped" : "not_started";
 }
@@ -162,7 +245,10 @@ void ask_target(
         measure_rate(target, options.patience, report);
         read_checkpoint(target, report, clocks);
         read_tables(target, report);
+        read_quarantines(target, report);
         read_gaps(target, report);
+        read_replay(target, report);
+        read_kept(target, report);
     }
     report.state = state_of(report);
 }
@@ -170,6 +256,7 @@ void ask_target(
 void ask_source(const config::Settings& settings, StatusReport& report, Clocks& clocks) {
     auto source = connect(settings.source.connection, command_name);
     report.source_position = source_catalog::read_server(source).flush_lsn;
+    ask_kept(source, *report.source_position, report);
     report.slot = source_catalog::read_slot(source, settings.source.slot);
     if (!report.slot) return;
     if (report.slot->restart_lsn.valid()) {
@@ -201,6 +288,7 @@ int status(const config::Settings& settings, const StatusOptions& options, std::
     StatusReport report;
     report.pipeline = settings.pipeline;
     report.slot_name = settings.source.slot;
+    report.hold_back = hold_back_text(settings.acknowledge.hold_back);
     Clocks clocks;
     try {
         ask_target(settings, options, report, clocks);

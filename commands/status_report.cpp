@@ -63,16 +63,44 @@ std::string json_table(const TableReport& table) {
     );
 }
 
+std::string json_quarantine(const QuarantineReport& quarantine) {
+    return fmt::format(
+        "{{\"table\": {}, \"from_lsn\": {}, \"since\": {}, \"message\": {}, \"detail\": {}, "
+        "\"hint\": {}, \"released\": {}}}",
+        json_string(quarantine.table),
+        json_lsn(quarantine.from),
+        json_string(quarantine.since),
+        json_string(quarantine.message),
+        json_text(quarantine.detail),
+        json_text(quarantine.hint),
+        quarantine.released
+    );
+}
+
 std::string json_gap(const GapReport& gap) {
     return fmt::format(
-        "{{\"table\": {}, \"from_lsn\": {}, \"to_lsn\": {}, \"reason\": {}, \"detail\": {}, "
-        "\"created_at\": {}}}",
+        "{{\"id\": {}, \"table\": {}, \"from_lsn\": {}, \"to_lsn\": {}, \"reason\": {}, "
+        "\"detail\": {}, \"created_at\": {}}}",
+        gap.id,
         json_text(gap.table),
         json_lsn(gap.from),
         json_lsn(gap.to),
         json_string(gap.reason),
         json_text(gap.detail),
         json_string(gap.created_at)
+    );
+}
+
+std::string json_kept(const KeptReport& kept) {
+    return fmt::format(
+        "{{\"purpose\": {}, \"name\": {}, \"slot\": {}, \"state\": {}, \"position\": {}, "
+        "\"retained_bytes\": {}}}",
+        json_string(kept.purpose),
+        json_text(kept.name),
+        json_string(kept.slot),
+        json_text(kept.state),
+        json_lsn(kept.position),
+        json_number(kept.retained_bytes)
     );
 }
 
@@ -87,7 +115,7 @@ std::string json_list(const std::vector<Item>& items, std::string (*form)(const 
 }
 
 void print_line(std::ostream& out, std::string_view name, const std::string& value) {
-    if (!value.empty()) out << fmt::format("{:<10} {}\n", name, value);
+    if (!value.empty()) out << fmt::format("{:<10} {}\n", name, one_line(value));
 }
 
 std::string lag_text(const StatusReport& report) {
@@ -147,11 +175,27 @@ void print_tables(const StatusReport& report, std::ostream& out) {
     table.print(out);
 }
 
+void print_quarantines(const StatusReport& report, std::ostream& out) {
+    AlignedTable table{{"quarantine of", "from", "since", "state", "message"}};
+    for (const QuarantineReport& row : report.quarantines) {
+        table.add(
+            {row.table,
+             to_string(row.from),
+             row.since,
+             row.released ? "released" : "left behind",
+             row.message}
+        );
+    }
+    out << '\n';
+    table.print(out);
+}
+
 void print_gaps(const StatusReport& report, std::ostream& out) {
-    AlignedTable table{{"gap in", "from", "to", "reason", "detail", "since"}};
+    AlignedTable table{{"gap", "in", "from", "to", "reason", "detail", "since"}};
     for (const GapReport& gap : report.gaps) {
         table.add(
-            {gap.table.empty() ? "every table" : gap.table,
+            {std::to_string(gap.id),
+             gap.table.empty() ? "every table" : gap.table,
              to_string(gap.from),
              to_string(gap.to),
              gap.reason,
@@ -163,7 +207,27 @@ void print_gaps(const StatusReport& report, std::ostream& out) {
     table.print(out);
 }
 
+void print_kept(const StatusReport& report, std::ostream& out) {
+    AlignedTable table{{"kept for", "position", "retains", "WAL", "slot"}};
+    for (const KeptReport& kept : report.kept) {
+        table.add(
+            {kept.name.empty() ? kept.purpose : kept.purpose + " " + kept.name,
+             lsn_cell(kept.position),
+             kept.retained_bytes ? bytes_text(*kept.retained_bytes) : "",
+             kept.state,
+             kept.slot}
+        );
+    }
+    out << '\n';
+    table.print(out);
+}
+
 }  // namespace
+
+std::string health_of(const StatusReport& report) {
+    if (!report.target_error.empty()) return {};
+    return report.gaps.empty() && report.quarantines.empty() ? "green" : "red";
+}
 
 std::string bytes_text(std::uint64_t bytes) {
     constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
@@ -178,6 +242,7 @@ void print_text(const StatusReport& report, std::ostream& out) {
     std::string state = report.state;
     if (!report.lock_holder.empty()) state += ", by " + report.lock_holder;
     print_line(out, "state", state);
+    print_line(out, "health", health_of(report));
     print_line(
         out, "target", report.target_error.empty() ? "" : "cannot be asked: " + report.target_error
     );
@@ -192,17 +257,36 @@ void print_text(const StatusReport& report, std::ostream& out) {
         report.rows_per_second ? fmt::format("{:.0f} rows/s", *report.rows_per_second) : ""
     );
     print_line(out, "slot", slot_text(report));
+    print_line(
+        out, "holds back", report.hold_back.empty() ? "" : report.hold_back + ", for replay"
+    );
+    if (report.replay_from && report.replay_until) {
+        print_line(
+            out,
+            "replay",
+            fmt::format(
+                "set back to {}, up to {}",
+                to_string(*report.replay_from),
+                to_string(*report.replay_until)
+            )
+        );
+    }
+    const auto left_behind = report.quarantines.size();
+    print_line(out, "quarantine", left_behind == 0 ? "" : std::to_string(left_behind));
     print_line(out, "gaps", report.target_error.empty() ? std::to_string(report.gaps.size()) : "");
     if (!report.tables.empty()) print_tables(report, out);
+    if (!report.quarantines.empty()) print_quarantines(report, out);
     if (!report.gaps.empty()) print_gaps(report, out);
+    if (!report.kept.empty()) print_kept(report, out);
 }
 
 void print_json(const StatusReport& report, std::ostream& out) {
     out << fmt::format(
-        "{{\"pipeline\": {}, \"state\": {}, \"lock_holder\": {}, \"target_error\": {}, "
-        "\"source_error\": {}, ",
+        "{{\"pipeline\": {}, \"state\": {}, \"health\": {}, \"lock_holder\": {}, "
+        "\"target_error\": {}, \"source_error\": {}, ",
         json_string(report.pipeline),
         json_string(report.state),
+        json_text(health_of(report)),
         json_text(report.lock_holder),
         json_text(report.target_error),
         json_text(report.source_error)
@@ -221,10 +305,16 @@ void print_json(const StatusReport& report, std::ostream& out) {
         json_seconds(report.rows_per_second)
     );
     out << fmt::format(
-        "\"slot\": {}, \"tables\": {}, \"gaps\": {}}}\n",
+        "\"slot\": {}, \"hold_back\": {}, \"replay_from\": {}, \"replay_until\": {}, "
+        "\"tables\": {}, \"quarantines\": {}, \"gaps\": {}, \"kept\": {}}}\n",
         json_slot(report),
+        json_text(report.hold_back),
+        json_lsn(report.replay_from),
+        json_lsn(report.replay_until),
         json_list(report.tables, json_table),
-        json_list(report.gaps, json_gap)
+        json_list(report.quarantines, json_quarantine),
+        json_list(report.gaps, json_gap),
+        json_list(report.kept, json_kept)
     );
 }
 

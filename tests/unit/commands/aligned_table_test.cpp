@@ -14,10 +14,3 @@ TEST_CASE("columns are as wide as their widest cell in characters", "[commands]"
     table.print(out);
     CHECK(out.str() == "a     bb\n\u00e9\u00e9\u00e9   x\n1234\n");
 }
-
-TEST_CASE("a cut text ends between characters", "[commands]") {
-    CHECK(one_line("abc", 3) == "abc");
-    CHECK(one_line("abcd", 3) == "abc\u2026");
-    CHECK(one_line("\u00e9\u00e9\u00e9\u00e9", 2) == "\u00e9\u00e9\u2026");
-    CHECK(one_line("") == "");
-}

@@ -49,5 +49,7 @@ TEST_CASE("scalars are quoted where YAML would read something else", "[commands]
     CHECK(yaml_scalar("") == "\"\"");
     CHECK(yaml_scalar("1e3") == "\"1e3\"");
     CHECK(yaml_scalar("a$b") == "\"a$$b\"");
-    CHECK(yaml_scalar("a\"\\\n") == "\"a\\\"\\\\\\x0a\"");
+    CHECK(yaml_scalar("a\"\\\n") == "\"a\\\"\\\\\\u000a\"");
+    // YAML takes the first for no character, the second for the end of a line.
+    CHECK(yaml_scalar("a\u009bb\u2028c\u00fc") == "\"a\\u009bb\\u2028c\u00fc\"");
 }
