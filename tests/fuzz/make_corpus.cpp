@@ -1,3 +1,5 @@
+#include "tests/fuzz/stream_faults.hpp"
+#include "tests/fuzz/text_seeds.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/sample_messages.hpp"
 #include "tests/support/wire_builder.hpp"
@@ -6,6 +8,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 // Writes the seeds of the fuzz targets out of the samples and the recorded streams. Files that a
 // fuzzer found stand beside them and are left alone.
@@ -30,9 +33,10 @@ void write_seed(const std::filesystem::path& folder, std::string name, const Byt
     );
 }
 
-Bytes session_of(const std::vector<Bytes>& messages) {
+/// `choices`: the first byte of stream_fuzz, which is part of the position to sequence_fuzz.
+Bytes session_of(const std::vector<Bytes>& messages, unsigned choices = 0) {
     WireWriter session;
-    session.u64(0);
+    session.u8(choices).u8(0).u16(0).u32(0);
     for (const auto& message : messages) {
         session.u16(static_cast<unsigned>(message.size())).raw(message);
     }
@@ -70,6 +74,64 @@ void write_broken_sessions(const std::filesystem::path& folder) {
     );
 }
 
+/// stream_fuzz begins with the sessions of sequence_fuzz; these are what its choices add.
+void write_stream_sessions(
+    const std::filesystem::path& folder,
+    const GoldenStream& stream,
+    const std::vector<Bytes>& messages
+) {
+    const auto write = [&](const std::string& what, unsigned choices) {
+        write_seed(folder, stream.name + what, session_of(messages, choices));
+    };
+    if (stream.name.ends_with("009_binary")) write("_form", 1);
+    if (stream.name == "pg18/001_identities") {
+        write("_spooled", 2);
+        write("_keyless", 4);
+        write("_excluded", 8);
+        write("_some_tracked", 16);
+        write("_collapsed", 32);
+        write("_partitioned", 64);
+        write("_all", 0x7E);
+    }
+    if (stream.name == "pg18/010_subtransactions" || stream.name == "pg18/012_two_phase") {
+        write("_spooled", 2);
+    }
+}
+
+/// A frame as it comes, a keepalive among them.
+void write_framed_session(const std::filesystem::path& folder) {
+    using namespace pgoutput;
+    constexpr unsigned whole_frame = 0x8000;
+    WireWriter session;
+    session.u64(0);
+    const auto add = [&](const Bytes& frame) {
+        session.u16(whole_frame | static_cast<unsigned>(frame.size())).raw(frame);
+    };
+    add(encode(Keepalive{Lsn{90}, {}, true}));
+    add(encode(XLogData{{}, {}, {}, encode(Begin{Lsn{100}, {}, Xid{742}})}));
+    add(encode(Keepalive{Lsn{148}, {}, true}));
+    add(encode(XLogData{{}, {}, {}, encode(Commit{0, Lsn{100}, Lsn{148}, {}})}));
+    write_seed(folder, "frames", session.take());
+}
+
+/// Two stories for each fault: the rest of a story is any bytes.
+void write_stories(const std::filesystem::path& folder, unsigned faults) {
+    constexpr std::size_t story_bytes = 200;
+    std::mt19937_64 random{1};  // The same seeds each time.
+    for (unsigned fault = 0; fault < faults; ++fault) {
+        for (const char* const name : {"a", "b"}) {
+            WireWriter seed;
+            seed.u64(random()).u8(fault % 3).u8(fault);
+            seed.u16(static_cast<unsigned>(random() & 0xFFU));
+            seed.u16(static_cast<unsigned>(random() & 0xFFU));
+            for (std::size_t i = 0; i < story_bytes; ++i) {
+                seed.u8(static_cast<unsigned>(random() & 0xFFU));
+            }
+            write_seed(folder, "fault_" + std::to_string(fault) + name, seed.take());
+        }
+    }
+}
+
 void make_corpus(const std::filesystem::path& golden, const std::filesystem::path& corpus) {
     for (const auto& sample : sample_messages()) {
         const bool inside = sample.context == pgoutput::StreamContext::inside_stream;
@@ -86,8 +148,14 @@ void make_corpus(const std::filesystem::path& golden, const std::filesystem::pat
         std::vector<Bytes> messages;
         for (const auto& message : stream.messages) messages.push_back(message.bytes);
         write_seed(corpus / "sequence", stream.name, session_of(messages));
+        write_stream_sessions(corpus / "stream", stream, messages);
     }
     write_broken_sessions(corpus / "sequence");
+    write_framed_session(corpus / "stream");
+    write_stories(corpus / "story", static_cast<unsigned>(Fault::count));
+    for (const auto& seed : text_seeds()) {
+        write_seed(corpus / seed.target, seed.name, WireWriter{}.text(seed.text).take());
+    }
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ private:
     void on(const Nothing& /*step*/) {}
     void on(const RelationDescribed& step) {
         test::require(step.relation != nullptr, "a description has a relation");
+        const bool differs = step.previous == nullptr || !(*step.previous == *step.relation);
+        test::require(
+            differs || step.previous == step.relation, "what is the same keeps its place"
+        );
     }
     void on(const TransactionBegan& step) {
         test::require(!open_, "one transaction at a time");
