@@ -31,6 +31,8 @@ class Outcome:
 class Campaign:
     """One scene, some workloads in its database, and rounds of transactions."""
 
+    judge_kind = RollingV
+
     def __init__(self, scene, workloads, *, streaming, seed, failpoints=(),
                  points_per_round=25, witnesses_per_round=10):
         self.scene = scene
@@ -74,9 +76,10 @@ class Campaign:
                 kind = unmodelled if table in workload.unmodelled else specs
                 kind.append(self.scene.spec(table, **options))
                 fates[table] = workload.fate_column
-        return RollingV(self.scene.source, self.scene.target, oracle, specs, self.scene.name,
-                        unmodelled=unmodelled, fates=fates, seed=self.seed,
-                        points_per_round=self.points_per_round)
+        return self.judge_kind(
+            self.scene.source, self.scene.target, oracle, specs, self.scene.name,
+            unmodelled=unmodelled, fates=fates, seed=self.seed,
+            points_per_round=self.points_per_round)
 
     def run(self, transactions, rounds, *, kill_each_round=False, forget=True):
         """`transactions` of each workload in so many rounds. The outcome holds what is wrong."""
