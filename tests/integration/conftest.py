@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.cluster import ClusterFactory  # noqa: E402
 from support.pgchronicle import binary  # noqa: E402
-from support.scene import Scene, create_roles  # noqa: E402
+from support.roles import create_roles  # noqa: E402
+from support.scene import Scene  # noqa: E402
 
 
 def pytest_configure(config):
@@ -40,7 +41,7 @@ def source_cluster(factory, record_testsuite_property):
 @pytest.fixture(scope="session")
 def target_cluster(factory, record_testsuite_property):
     """The target server that tests share. Its system identifier is another than the source's."""
-    cluster = factory.create("target", "target", fresh=True).start()
+    cluster = factory.create("target", "target").start()
     record_testsuite_property("target", cluster.query("show server_version")[0][0])
     create_roles(cluster)
     return cluster

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from support.scene import TARGET_USER
+from support.roles import TARGET_USER, grant_target
 from support.sql_checks import run_checks
 from support.waiting import wait_until
 
@@ -125,6 +125,7 @@ def test_pipelines_from_clones_of_one_source_share_no_table_in_the_target(
     other.source.execute("update operations.t set v = 'clone'")
     other.configure(target={"dsn": target_cluster.dsn(scene.target.name, TARGET_USER),
                             "schema": "analytics_of_clone"})
+    grant_target(scene.target, schema="analytics_of_clone")
     for each in (scene, other):
         each.configure(copy={"workers": 1})
         each.create_slot()

@@ -194,18 +194,6 @@ def test_an_end_that_proves_wrong_is_never_stored_and_not_trusted_again(scene, p
 
 # -- ends in the middle --------------------------------------------------------------------------
 
-def test_a_kill_in_the_middle_leaves_nothing_of_it_and_it_comes_again(scene, tmp_path):
-    service, oracle = begin(scene)
-    assert service.stop() == EXIT_DONE
-    log = tmp_path / "failpoints"
-    service = scene.start_streaming(env=failpoint_env("mid_transaction", ROWS // 2, log))
-    in_one_transaction(scene, LOAD)
-    assert service.wait(60) == -signal.SIGKILL
-    assert len(ends(service)) == 1
-    assert scene.target.value("select count(*) from analytics.t_history") == 1
-    assert_exact(scene, scene.start_streaming(), oracle)
-
-
 class Held:
     """Lets the stream go on to the middle of the transaction only."""
 
@@ -232,6 +220,21 @@ class Held:
 def open_in_target(scene):
     return scene.target.value("select count(*) from pg_stat_activity where datname = "
                               "current_database() and state = 'idle in transaction'")
+
+
+def test_a_kill_in_the_middle_leaves_nothing_of_it_and_it_comes_again(scene, proxy, tmp_path):
+    service, oracle = begin(scene)
+    assert service.stop() == EXIT_DONE
+    log = tmp_path / "failpoints"
+    service = scene.start_streaming(env=failpoint_env("mid_transaction", ROWS * 3 // 4, log))
+    with Held(proxy) as held:
+        in_one_transaction(scene, LOAD)
+        assert held.reached.wait(30)
+        service.wait_for(lambda: open_in_target(scene), 20, "the target to hold half of it")
+    assert service.wait(60) == -signal.SIGKILL
+    assert len(ends(service)) == 1
+    assert scene.target.value("select count(*) from analytics.t_history") == 1
+    assert_exact(scene, scene.start_streaming(), oracle)
 
 
 def test_a_stop_in_the_middle_leaves_it_to_the_next_start(scene, proxy):

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -138,6 +139,30 @@ def test_a_slot_that_was_made_again_stops(scene):
     scene.source.execute("insert into operations.t values (2, 'in no slot')")
     scene.create_slot()
     stops(scene, scene.slot)
+
+
+def test_a_slot_that_is_still_being_made_is_waited_for(scene):
+    """As a process that was killed meanwhile leaves it: its server side goes on."""
+    scene.source.execute(KEYED)
+    scene.publish()
+    with scene.source.transaction() as cursor:
+        cursor.execute("select pg_current_xact_id()")  # A new slot waits for its end.
+        maker = threading.Thread(target=scene.source_cluster.query, args=(
+            "select pg_create_logical_replication_slot(%s, 'pgoutput')", (scene.slot,)),
+            kwargs={"dbname": scene.source.name})
+        maker.start()
+        wait_until(lambda: scene.source.slots(), 30, "the slot to be seen")
+        assert scene.confirmed() is None
+        service = scene.start()
+        seen = service.wait_event("reconnecting", sqlstate="55006")
+        assert "still being made" in seen.fields["message"]
+        assert scene.checkpoint() is None
+    maker.join()
+    service.wait_event("copy_done", 60)
+    scene.source.execute("insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == 0, service.tail()
+    assert scene.checkpoint()["slot_start"] != "0/0"
 
 
 def test_a_slot_that_may_not_be_created_and_is_missing_stops(scene):

@@ -4,9 +4,11 @@ Each test runs the SQL that was printed; the next check must not report the faul
 """
 
 import re
+import threading
 
 import pytest
 
+from support.faults.link import Link
 from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_OPERATOR
 
 KEYED = "create table operations.t (id integer primary key, v text)"
@@ -55,8 +57,8 @@ def test_a_sound_configuration_passes_and_changes_nothing(scene):
     passes(scene)
     assert scene.source.query("select 1 from pg_replication_slots where slot_name = %s",
                               (scene.slot,)) == []
-    assert scene.target.query("select nspname from pg_namespace "
-                              "where nspname in ('analytics', 'pgchronicle')") == []
+    assert scene.target.query("select oid::regclass from pg_class where relnamespace in "
+                              "('analytics'::regnamespace, 'pgchronicle'::regnamespace)") == []
 
 
 def test_wal_level_below_logical(make_scene, new_cluster, target_cluster, program):
@@ -188,6 +190,7 @@ def _login(scene, attributes, *grants):
     """The pipeline logs in on the source as a new role."""
     role = f"reader_{scene.number}"
     scene.source_cluster.execute(f"create role {role} login {attributes} password 'p'")
+    scene.source.execute(f'grant connect on database "{scene.source.name}" to {role}')
     for grant in grants:
         scene.source.execute(grant.format(role=role))
     scene.configure(source={"dsn": scene.source_cluster.dsn(scene.source.name, role)})
@@ -261,6 +264,8 @@ def test_a_target_role_without_create(scene):
     ready(scene)
     role = f"writer_{scene.number}"
     scene.target_cluster.execute(f"create role {role} login password 'p'")
+    scene.target.execute("drop schema analytics; drop schema pgchronicle; grant connect, temporary "
+                         f'on database "{scene.target.name}" to {role}')
     scene.configure(target={"dsn": scene.target_cluster.dsn(scene.target.name, role)})
     scene.pipeline.env["TARGET_PASSWORD"] = "p"
     chosen = mend(scene, fails(scene, role, "CREATE"), "GRANT .*CREATE", scene.target)
@@ -317,6 +322,35 @@ def test_a_database_that_does_not_exist(scene, side):
     dsn = re.sub(r"dbname=\S+", "dbname=nowhere", scene.pipeline.config[side]["dsn"])
     scene.configure(**{side: {"dsn": dsn}})
     fails(scene, side, "nowhere")
+
+
+def test_a_pipeline_at_work_is_none(scene):
+    """Its checkpoint passes what the source had written when it was asked, for the target answers
+    so late."""
+    ready(scene)
+    direct = scene.pipeline.config["target"]["dsn"]
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    done = threading.Event()
+
+    def traffic():
+        number = 0
+        while not done.is_set():
+            number += 1
+            scene.source_cluster.execute("insert into operations.t values (%s)", (number,),
+                                         dbname=scene.source.name)
+
+    thread = threading.Thread(target=traffic)
+    with Link(scene.target_cluster.port) as link:
+        scene.configure(target={"dsn": link.through(direct)})
+        link.delay_seconds = 0.05
+        thread.start()
+        try:
+            passes(scene)
+        finally:
+            done.set()
+            thread.join()
+    assert service.stop() == EXIT_DONE
 
 
 def test_several_faults_are_reported_together(scene):

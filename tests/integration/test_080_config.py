@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from support.pgchronicle import EXIT_OPERATOR, EXIT_USAGE, binary
-from support.scene import SOURCE_PASSWORD, TARGET_PASSWORD
+from support.roles import SOURCE_PASSWORD, TARGET_PASSWORD
 
 GOOD = """\
 source:

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from support.pgchronicle import EXIT_OPERATOR
-from support.scene import SOURCE_USER, TARGET_USER
+from support.roles import SOURCE_USER, TARGET_USER, grant_target
 from support.story import KEYED, begin, each, finish
 from support.type_values import HOSTILE
 from support.versions import kept_as_text, major
@@ -149,6 +149,8 @@ def _in_encoding(scene, side, encoding):
     database.make_again(f"template template0 encoding '{encoding}' locale 'C'")
     if side == "source":
         scene.add_schema(scene.schema)
+    else:
+        grant_target(database)
 
 
 @pytest.mark.parametrize("form", ["binary", "text"])

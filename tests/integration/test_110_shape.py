@@ -1,7 +1,11 @@
 """Tables that change their shape, their name or their identity while they are followed."""
 
+import threading
+from contextlib import contextmanager
+
 import pytest
 
+from support.roles import grant_target
 from support.sql_checks import run_checks
 from support.story import KEYED, each
 from support.versions import needs
@@ -49,6 +53,67 @@ def _operations(scene, table, where="true"):
 
 # -- columns ----------------------------------------------------------------------------------
 
+@contextmanager
+def _unconfirmed(scene, sql):
+    """The commit of `sql` is on disk, and nobody sees it: a standby must confirm it first."""
+    set_standbys = scene.source_cluster.reload
+    set_standbys(synchronous_standby_names="'nobody'")
+    connection = scene.source.connect()
+    commit = threading.Thread(target=lambda: connection.cursor().execute(sql))
+    try:
+        commit.start()
+        wait_until(lambda: scene.source.value(
+            "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") == 1, 10,
+            "the commit to wait")
+        yield
+    finally:
+        set_standbys(synchronous_standby_names="''")
+        commit.join()
+        connection.close()
+
+
+def test_a_commit_that_comes_before_the_source_shows_it_is_waited_for(scene):
+    service = _begin(scene, KEYED, "insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    with _unconfirmed(scene, "alter table operations.t add d integer default 7;"
+                             "update operations.t set v = 'b'"):
+        wait_until(lambda: scene.source.value(
+            "select count(*) from pg_stat_activity where pid <> pg_backend_pid() "
+            "and query like '%pg_visible_in_snapshot%'"), 4, "the commit to be waited for")
+    scene.catch_up(service)
+    each(scene, "alter table operations.t rename d to e", "update operations.t set v = 'c'")
+    _holds(scene, service, "t")
+    # The column's number is known, and so that it is the same one.
+    assert len(service.events("column_renamed")) == 1, service.tail()
+    assert scene.history("t", columns="v, e") == [("a", 7), ("b", 7), ("c", 7)]
+    _stop(service)
+
+
+def test_a_commit_that_nobody_confirms_is_not_waited_for_without_end(scene):
+    service = _begin(scene, KEYED, "insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    with _unconfirmed(scene, "update operations.t set v = 'b'"):
+        service.wait_event("commit_not_visible", 20)
+        wait_until(lambda: scene.history("t", columns="v") == [("a",), ("b",)], 10, "the version")
+    _holds(scene, service, "t")
+    _stop(service)
+
+
+def test_former_shapes_leave_nothing_in_the_session(scene):
+    service = _begin(scene, "create table operations.t (id integer, v text);"
+                            "alter table operations.t replica identity full",
+                     "insert into operations.t values (1, 'a')")
+    for number in range(6):
+        each(scene, f"alter table operations.t add c{number} integer",
+             f"update operations.t set c{number} = {number}")
+        scene.catch_up(service)
+    temporary, = scene.target.query("select count(*) from pg_class where relkind = 'r' and "
+                                    "relpersistence = 't'")[0]
+    assert 1 <= temporary <= 2  # That of the shape before goes with the next batch.
+    _holds(scene, service, "t")
+    _stop(service)
+
+
 def test_a_renamed_column_is_renamed_in_the_history(scene):
     service = _begin(scene, KEYED)
     each(scene, "insert into operations.t values (1, 'a'), (2, 'b')",
@@ -62,12 +127,16 @@ def test_a_renamed_column_is_renamed_in_the_history(scene):
     assert shapes == [("v", True), ("w", True)]
 
 
-def test_swapped_column_names_are_swapped_in_the_history(scene):
+@pytest.mark.parametrize("running", [True, False])
+def test_swapped_column_names_are_swapped_in_the_history(scene, running):
     service = _begin(scene, "create table operations.t (id integer primary key, a text, b text)")
+    if not running:
+        _stop(service)
     each(scene, "insert into operations.t values (1, 'was a', 'was b'), (2, 'x', 'y')",
          "alter table operations.t rename a to c; alter table operations.t rename b to a;"
          "alter table operations.t rename c to b",
          "update operations.t set a = 'new' where id = 2")
+    service = service if running else scene.start_streaming()
     _holds(scene, service, "t")
     assert scene.history("t", columns="b, a", where="id = 1") == [("was a", "was b")]
     _stop(service)
@@ -94,6 +163,61 @@ def test_a_column_that_comes_back_does_not_have_the_values_of_the_old_one(scene,
          "update operations.t set v = 'y' where id = 1")
     _holds(scene, service, "t")
     assert scene.history("t", columns="c", where="operation_type = 'INSERT' and id = 1") == [(1,)]
+    _stop(service)
+
+
+@pytest.mark.parametrize("default", ["default 9", ""])
+@pytest.mark.parametrize("met", ["streamed", "copied"])
+def test_a_column_made_anew_between_two_rows_is_another_one(scene, met, default):
+    """The stream says the same of the table before and after."""
+    table = "create table operations.t (id integer primary key, v text, c integer)"
+    rows = "insert into operations.t values (1, 'a', 1), (2, 'b', 2)"
+    service = _begin(scene, table, *([rows] if met == "copied" else []))
+    each(scene, *([rows] if met == "streamed" else []))
+    scene.catch_up(service)
+    each(scene, "alter table operations.t drop c;"
+                f"alter table operations.t add c integer {default}",
+         "update operations.t set v = 'x' where id = 1")
+    _holds(scene, service, "t")
+    assert scene.history("t", columns="id, v, c", where="is_current", order="id") == [
+        (1, "x", 9 if default else None), (2, "b", 9 if default else None)]
+    assert service.events("column_made_anew")
+    each(scene, "update operations.t set c = 5")
+    _holds(scene, service, "t")
+    _stop(service)
+
+
+@pytest.mark.parametrize("how", ["dropped and added", "added, dropped and added"])
+def test_a_column_made_anew_while_the_stream_lags_is_settled_by_comparing(scene, how):
+    """The catalog tells of the last column; rows with the one before it are still to come."""
+    old, made = (", c integer", ()) if how == "dropped and added" else (
+        "", ("alter table operations.t add c integer",))
+    service = _begin(scene, f"create table operations.t (id integer primary key, v text{old})")
+    each(scene, "insert into operations.t values (1, 'a'), (2, 'b')")
+    scene.catch_up(service)
+    _stop(service)
+    each(scene, *made, "insert into operations.t values (3, 'c', 3)",
+         "update operations.t set c = 4 where id = 2",
+         "alter table operations.t drop c; alter table operations.t add c integer",
+         "update operations.t set v = 'x' where id = 1")
+    service = scene.start_streaming()
+    _holds(scene, service, "t")
+    assert _operations(scene, "t", "id = 3") == ["INSERT", "REWRITE"]
+    assert scene.history("t", columns="c", where="id = 3") == [(3,), (None,)]
+    each(scene, "update operations.t set c = 5 where id = 3")
+    _holds(scene, service, "t")
+    _stop(service)
+
+
+def test_a_column_that_is_only_added_needs_no_comparison(scene):
+    service = _begin(scene, KEYED)
+    each(scene, "insert into operations.t values (1, 'a')")
+    for ddl in ["add c integer", "drop c", "add d integer default 4, add e text",
+                "set (fillfactor = 90)", "drop d, add f text"]:
+        each(scene, f"alter table operations.t {ddl}", "update operations.t set v = v || 'v'")
+        _holds(scene, service, "t")
+    assert not service.events("column_made_anew")
+    assert len(service.events("copy_done")) == 1
     _stop(service)
 
 
@@ -409,6 +533,7 @@ def test_a_history_whose_metadata_is_lost_is_left_alone(scene):
     _stop(service)
     before = scene.history("t")
     scene.target.execute("drop schema pgchronicle cascade")
+    grant_target(scene.target)
     _refused(scene, "holds rows of nobody")
     assert scene.history("t") == before
 

@@ -2,9 +2,11 @@
 
 import random
 import signal
+import time
 
 import pytest
 
+from support.lsn import parse_lsn
 from support.pgchronicle import failpoint_env
 from support.story import KEYED, begin, each, finish
 from support.versions import needs
@@ -161,6 +163,69 @@ def test_a_prepared_transaction_holds_back_the_acknowledgement_alone(scene, prep
     service.wait_for(lambda: scene.source.value(
         "select confirmed_flush_lsn > %s from pg_replication_slots where slot_name = %s",
         (before, scene.slot)), 30, "the acknowledgement to go on")
+    finish(scene, service, oracle, scene.spec("t"))
+
+
+def _confirmed(scene):
+    return scene.source.value("select confirmed_flush_lsn from pg_replication_slots "
+                              "where slot_name = %s", (scene.slot,))
+
+
+def test_a_committed_prepared_transaction_may_come_again_without_its_content(
+        scene, prepared_transactions):
+    """The slot stands between its PREPARE and its COMMIT PREPARED, for another one is pending."""
+    needs(scene.source, 15, "prepared transactions in pgoutput")
+    oracle, service = begin(scene, KEYED, "t", source={"two_phase": True})
+    _prepare(scene, "first", "insert into operations.t values (1, 'a')")
+    between = scene.source.lsn()
+    _prepare(scene, "second", "insert into operations.t values (2, 'b')")
+    each(scene, "commit prepared 'first'", "insert into operations.t values (3, 'c')")
+    scene.catch_up(service)
+    service.wait_for(lambda: parse_lsn(_confirmed(scene)) >= parse_lsn(between), 30,
+                     "the acknowledgement to pass the first PREPARE")
+    assert service.stop() == 0
+    service = scene.start_streaming()
+    each(scene, "commit prepared 'second'")
+    finish(scene, service, oracle, scene.spec("t"))
+
+
+def test_a_prepared_transaction_is_held_until_its_commit_is_stored(scene, prepared_transactions):
+    """A kill between the arrival of COMMIT PREPARED and its storing: the content comes again."""
+    needs(scene.source, 15, "prepared transactions in pgoutput")
+    oracle, service = begin(scene, KEYED, "t", source={"two_phase": True})
+    _prepare(scene, "held", "insert into operations.t values (1, 'a')")
+    each(scene, "insert into operations.t values (2, 'b')")
+    scene.catch_up(service)
+    blocker = scene.target.connect(autocommit=False)
+    with blocker.cursor() as cursor:
+        cursor.execute("lock table analytics.t_history in access exclusive mode")
+    each(scene, "commit prepared 'held'")
+    arrived = scene.source.lsn()
+    # Once the source hears that it has come, it hears no more than that.
+    service.wait_for(lambda: scene.source.value(
+        "select bool_or(write_lsn >= %s) from pg_stat_replication", (arrived,)), 30,
+        "COMMIT PREPARED to arrive")
+    service.kill9()
+    blocker.close()
+    service = scene.start_streaming()
+    finish(scene, service, oracle, scene.spec("t"))
+
+
+def test_a_source_that_shuts_down_does_not_wait_for_what_is_prepared(
+        new_cluster, make_scene, target_cluster):
+    source = new_cluster("prepared_source")
+    scene = make_scene(source, target_cluster)
+    needs(scene.source, 15, "prepared transactions in pgoutput")
+    oracle, service = begin(scene, KEYED, "t", source={"two_phase": True})
+    _prepare(scene, "held", "insert into operations.t values (1, 'a')")
+    each(scene, "insert into operations.t values (2, 'b')")
+    scene.catch_up(service)
+    began = time.monotonic()
+    source.stop("fast")
+    assert time.monotonic() - began < 10
+    source.start()
+    service.wait_event("stream_started", count=2)
+    each(scene, "commit prepared 'held'")
     finish(scene, service, oracle, scene.spec("t"))
 
 

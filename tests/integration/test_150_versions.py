@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support.scene import SOURCE_USER
+from support.roles import SOURCE_USER
 from support.story import KEYED, begin, each, finish
 from support.versions import needs, without
 from support.waiting import wait_until

@@ -30,12 +30,11 @@ WORKLOAD = [
 ]
 
 TARGET = """
-create schema analytics;
-create schema pgchronicle;
 create table pgchronicle.checkpoint (pipeline text primary key, slot_start pg_lsn,
     last_commit_end pg_lsn, position pg_lsn);
 create table pgchronicle.table_state (pipeline text, source_schema text, source_table text,
     seam pg_lsn, consistent_from pg_lsn);
+create table pgchronicle.gap (pipeline text, reason text, from_lsn pg_lsn, to_lsn pg_lsn);
 create table analytics.t_history (id integer, v text, fate text, valid_from timestamptz not null,
     valid_to timestamptz, is_current boolean not null, operation_type text not null,
     lsn_from pg_lsn not null, lsn_to pg_lsn, change_seq bigint not null);
@@ -171,6 +170,12 @@ FAULTS = {
     "a version ends before it begins":
         (f"update {HISTORY} set valid_to = valid_from - interval '1 second' "
          "where id = 1 and operation_type = 'INSERT'", {"v05_no_negative_interval", "V8 times"}),
+    "a version ends when nothing happened":
+        (f"update {HISTORY} set valid_to = valid_to + interval '1 millisecond' "
+         "where id = 1 and operation_type = 'INSERT'", {"v05_end_is_a_begin", "V8 times"}),
+    "a version ends where nothing happened":
+        (f"update {HISTORY} set lsn_to = lsn_to - 1 where id = 1 and operation_type = 'INSERT'",
+         {"v05_end_is_a_begin", "v04_no_hole", "V8"}),
     "a version ends by time but not by LSN":
         (f"update {HISTORY} set lsn_to = null where id = 1 and operation_type = 'INSERT'",
          {"v05_no_negative_interval", "v04_no_overlap", "V8"}),

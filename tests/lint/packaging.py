@@ -30,6 +30,10 @@ def check_unit_settings():
         "Restart=on-failure",
         "RestartPreventExitStatus=2 3",
         "StartLimitIntervalSec=0",
+        # No secret in a core file, no user of another service.
+        "LimitCORE=0",
+        "DynamicUser=yes",
+        "NoNewPrivileges=yes",
         "ExecStart=/usr/bin/pgchronicle run --config /etc/pgchronicle/pgchronicle.yaml",
     ):
         if needed not in lines:

@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 // A target in memory: does to lists of versions what the SQL of the sink does to tables, in the
@@ -22,6 +24,25 @@ class MemoryTarget {
 public:
     using Tables = std::map<std::string, ModelTable>;
 
+    /// What is committed: rows and checkpoint.
+    struct State {
+        std::shared_ptr<const Tables> tables{std::make_shared<const Tables>()};
+        pgoutput::Lsn position;
+        pgoutput::Lsn last_commit_end;
+        std::optional<pgoutput::PgTimestamp> recorded_time;
+    };
+
+    MemoryTarget() = default;
+    explicit MemoryTarget(State state) : working_{*state.tables}, committed_{std::move(state)} {}
+
+    /// The batch changes a row that the target does not hold: the stream's fault, or the builder's.
+    struct Refusal : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+
+    /// An empty history that is complete up to there.
+    void start_at(pgoutput::Lsn position) { committed_.position = position; }
+
     /// Writes one batch. What a batch that `continues` left open ends with the next one.
     void write(hw::ChangeBatch& batch) {
         for (auto& stretch : batch.stretches) {
@@ -34,24 +55,30 @@ public:
             leave_net_effect(*collapse.table, batch.transactions[collapse.transaction].end_lsn);
         }
         if (batch.continues) return;
-        require(batch.position >= position_, "the checkpoint does not move back");
-        committed_ = working_;
-        position_ = batch.position;
-        if (batch.last_recorded_time) recorded_time_ = batch.last_recorded_time;
+        require(batch.position >= position(), "the checkpoint does not move back");
+        committed_.tables = std::make_shared<const Tables>(working_);
+        committed_.position = batch.position;
+        committed_.last_commit_end = std::max(committed_.last_commit_end, batch.last_commit_end);
+        if (batch.last_recorded_time) committed_.recorded_time = batch.last_recorded_time;
     }
 
     /// Forgets what was not committed, as the target does when the connection is lost.
-    void crash() { working_ = committed_; }
+    void crash() { working_ = *committed_.tables; }
 
-    [[nodiscard]] const Tables& tables() const { return committed_; }
-    [[nodiscard]] pgoutput::Lsn position() const { return position_; }
+    [[nodiscard]] const State& committed() const { return committed_; }
+    [[nodiscard]] const Tables& tables() const { return *committed_.tables; }
+    [[nodiscard]] pgoutput::Lsn position() const { return committed_.position; }
     [[nodiscard]] std::optional<pgoutput::PgTimestamp> recorded_time() const {
-        return recorded_time_;
+        return committed_.recorded_time;
     }
 
 private:
     static void require(bool holds, const std::string& what) {
         if (!holds) throw std::runtime_error{"the batch is wrong: " + what};
+    }
+
+    static void expect(bool holds, const std::string& what) {
+        if (!holds) throw Refusal{"the target does not hold it: " + what};
     }
 
     static std::string text_of(std::span<const std::byte> bytes) {
@@ -125,7 +152,9 @@ private:
     /// PostgreSQL's equality for one key column.
     static bool equal(const Datum& a, const Datum& b, hw::KeyEquality equality) {
         const auto stripped = [&](Datum value) {
-            const bool numeric = equality == hw::KeyEquality::numeric;
+            // What the source is asked about, here, is how numbers are written, too.
+            const bool numeric =
+                equality == hw::KeyEquality::numeric || equality == hw::KeyEquality::asked;
             if (numeric && value && value->ends_with(".0")) value->resize(value->size() - 2);
             return value;
         };
@@ -161,9 +190,11 @@ private:
     ) {
         auto row = row_at(batch, changes, version.offset, version.size);
         if (version.fill == hw::no_index) return row;
+        // A row that entered a row filter: what was not sent stays NULL.
+        if (changes.fills[version.fill].close == hw::no_index) return row;
         const auto bitmap = changes.fills[version.fill].bitmap;
         const auto* base = newest(*changes.table, key_at(changes, base_close));
-        require(base != nullptr, "the version that fills another is there");
+        expect(base != nullptr, "the version that fills another is there");
         for (std::size_t i = 0; i < row.size(); ++i) {
             const auto byte = std::to_integer<unsigned>(changes.bitmaps[bitmap + i / 8]);
             if ((byte >> (i % 8) & 1U) == 0) continue;
@@ -178,7 +209,7 @@ private:
             if (close.unless_same_as == hw::no_index) continue;
             auto& version = changes.versions[close.unless_same_as];
             auto* base = newest(*changes.table, key_at(changes, close));
-            require(base != nullptr && !base->lsn_to, "what may be repeated is open");
+            expect(base != nullptr && !base->lsn_to, "what may be repeated is open");
             const auto row = filled_row(batch, changes, version, close);
             const auto& columns = changes.table->columns;
             bool same = true;
@@ -203,7 +234,7 @@ private:
             } else {
                 version = nth_identical(versions_of(*changes.table), key, close.nth);
             }
-            require(version != nullptr && !version->lsn_to, "what is closed is open");
+            expect(version != nullptr && !version->lsn_to, "what is closed is open");
             ends.emplace_back(version, close.closed_by);
         }
         for (const auto& [version, closed_by] : ends) {
@@ -228,9 +259,9 @@ private:
         ModelTable added;  // A base is looked for among the versions from before.
         for (const auto& version : changes.versions) {
             if (version.dropped) continue;
-            const auto close = version.fill == hw::no_index
-                                   ? hw::Close{}
-                                   : changes.closes.at(changes.fills.at(version.fill).close);
+            const auto base =
+                version.fill == hw::no_index ? hw::no_index : changes.fills.at(version.fill).close;
+            const auto close = base == hw::no_index ? hw::Close{} : changes.closes.at(base);
             ModelVersion made;
             made.row = filled_row(batch, changes, version, close);
             made.change_seq = version.change_seq;
@@ -243,8 +274,21 @@ private:
             }
             added.push_back(std::move(made));
         }
+        if (changes.table->keyed) {
+            // Also those that end within the batch: the one before is then still open.
+            for (const auto& version : added) {
+                const auto* before = newest(*changes.table, key_in(*changes.table, version));
+                expect(before == nullptr || before->lsn_to, "what is opened is not open");
+            }
+        }
         auto& versions = versions_of(*changes.table);
         versions.insert(versions.end(), added.begin(), added.end());
+    }
+
+    static DatumRow key_in(const hw::HistoryTable& table, const ModelVersion& version) {
+        DatumRow key;
+        for (const auto column : table.key) key.push_back(version.row[column]);
+        return key;
     }
 
     /// What one transaction did to each key becomes one version, or a tombstone, at most.
@@ -337,9 +381,7 @@ private:
     }
 
     Tables working_;
-    Tables committed_;
-    pgoutput::Lsn position_;
-    std::optional<pgoutput::PgTimestamp> recorded_time_;
+    State committed_;
 };
 
 }  // namespace pgchronicle::test

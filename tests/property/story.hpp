@@ -5,8 +5,14 @@
 #include "tests/support/history_model.hpp"
 #include "tests/support/wire_builder.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +21,26 @@
 
 namespace pgchronicle::test {
 
-using Random = std::mt19937_64;
+/// Draws numbers: from a seed, or from bytes that a fuzzer has chosen, one for each; behind these
+/// from a seed again, or nothing but 0.
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : engine_{seed} {}
+    explicit Random(std::span<const std::byte> bytes) : bytes_{bytes}, is_random_{false} {}
+    Random(std::span<const std::byte> bytes, std::uint64_t seed) : engine_{seed}, bytes_{bytes} {}
+
+    std::uint64_t operator()() {
+        if (bytes_.empty()) return is_random_ ? engine_() : 0;
+        const auto value = std::to_integer<std::uint64_t>(bytes_.front());
+        bytes_ = bytes_.subspan(1);
+        return value;
+    }
+
+private:
+    std::mt19937_64 engine_;
+    std::span<const std::byte> bytes_;
+    bool is_random_{true};
+};
 
 inline std::size_t below(Random& random, std::size_t end) {
     return static_cast<std::size_t>(random() % end);
@@ -119,16 +144,31 @@ struct StoryMessage {
 };
 
 struct StoryTransaction {
+    pgoutput::Lsn commit_lsn;  ///< Where its commit record begins.
     pgoutput::Lsn end_lsn;
+    pgoutput::PgTimestamp commit_time;
     std::vector<StoryMessage> messages;  ///< From Begin to Commit.
+    /// The same, told to a model that was told of all transactions before.
+    std::vector<std::function<void(HistoryModel&)>> changes{};
+};
+
+struct StoryShape {
+    std::size_t transactions_max{25};
+    std::size_t changes_max{8};
+    /// One in so many is `large_factor` times as large; 0: none.
+    std::size_t large_one_in{0};
+    std::size_t large_factor{10};
+    /// The story ends there, and is the same until then.
+    std::size_t told_at_most{std::numeric_limits<std::size_t>::max()};
 };
 
 /// Makes up a story of some transactions.
 class Story {
 public:
-    Story(Random& random, history_writer::WireForm form)
-        : form_{form}, random_{random}, rows_(story_tables().size()) {
-        const auto count = 1 + below(random_, 25);
+    Story(Random& random, history_writer::WireForm form, StoryShape shape = {})
+        : form_{form}, shape_{shape}, random_{random}, rows_(story_tables().size()) {
+        const auto count =
+            std::min(1 + below(random_, shape_.transactions_max), shape_.told_at_most);
         for (std::size_t i = 0; i < count; ++i) tell_transaction();
         model_.commit();
     }
@@ -147,9 +187,12 @@ private:
         end_lsn_ = pgoutput::Lsn{commit_lsn.value + 8 + below(random_, 40)};
         const pgoutput::PgTimestamp time{static_cast<std::int64_t>(1000 + below(random_, 500))};
         model_.begin(end_lsn_, time);
-        transactions_.push_back({end_lsn_, {}});
+        transactions_.push_back({commit_lsn, end_lsn_, time, {}});
         add(encode(pgoutput::Begin{commit_lsn, time, pgoutput::Xid{700}}), {});
-        const auto changes = below(random_, 9);
+        auto changes = below(random_, shape_.changes_max + 1);
+        if (shape_.large_one_in != 0 && one_in(random_, shape_.large_one_in)) {
+            changes *= shape_.large_factor;
+        }
         for (std::size_t i = 0; i < changes; ++i) tell_change();
         add(encode(pgoutput::Commit{0, commit_lsn, end_lsn_, time}), {});
     }
@@ -180,7 +223,7 @@ private:
         if (taken(table, row)) return;
         const Row wire{cells(row)};
         add(encode(pgoutput::Insert{{}, relation_id(table), wire.tuple()}), {table});
-        model_.insert(story_tables()[table], row);
+        tell([table, row](HistoryModel& model) { model.insert(story_tables()[table], row); });
         rows_[table].push_back(std::move(row));
     }
 
@@ -190,7 +233,9 @@ private:
         const Row old{spec.full ? cells(rows[index]) : key_cells(spec, rows[index])};
         const auto kind = spec.full ? pgoutput::OldTupleKind::full : pgoutput::OldTupleKind::key;
         add(encode(pgoutput::Delete{{}, relation_id(table), kind, old.tuple()}), {table});
-        model_.remove(spec, rows[index]);
+        tell([table, row = rows[index]](HistoryModel& model) {
+            model.remove(story_tables()[table], row);
+        });
         rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(index));
     }
 
@@ -252,7 +297,9 @@ private:
             message.old_tuple = old_row.tuple();
         }
         add(encode(message), {table});
-        model_.update(spec, before, after);
+        tell([table, before, after](HistoryModel& model) {
+            model.update(story_tables()[table], before, after);
+        });
         rows[index] = after;
     }
 
@@ -270,7 +317,12 @@ private:
         const auto oid_bytes = ids.take();
         const auto count = static_cast<std::uint32_t>(tables.size());
         add(encode(pgoutput::Truncate{{}, count, false, false, oid_bytes}), tables);
-        model_.truncate(specs);
+        tell([specs](HistoryModel& model) { model.truncate(specs); });
+    }
+
+    void tell(std::function<void(HistoryModel&)> change) {
+        change(model_);
+        transactions_.back().changes.push_back(std::move(change));
     }
 
     void add(Bytes bytes, std::vector<std::size_t> tables) {
@@ -327,6 +379,7 @@ private:
     }
 
     history_writer::WireForm form_;
+    StoryShape shape_;
     Random& random_;
     std::vector<std::vector<DatumRow>> rows_;
     std::vector<StoryTransaction> transactions_;

@@ -82,7 +82,7 @@ private:
         const bool fresh = described_.insert(table).second;
         if (!fresh && !one_in(random_, 20)) return;
         apply(describe_table(table));
-        if (fresh) pipeline_->bind(relation_id(table), tables_.at(table));
+        pipeline_->bind(relation_id(table), tables_.at(table));
     }
 
     replicator::Progress apply(const Bytes& message) {

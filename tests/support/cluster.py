@@ -1,11 +1,16 @@
 """Throw-away PostgreSQL clusters.
 
-One initdb for each session, copied for every further cluster. A server refuses to run as root, so
+One initdb for each side, copied for every further cluster. A server refuses to run as root, so
 under root it runs as the user `postgres`. Servers die with the test process, whatever ends that.
+
+  PGCHRONICLE_TEST_FOLDER     where the data folders are made, /tmp unless said
+  PGCHRONICLE_TEST_TEMPLATES  a folder for what initdb made, which several sessions share; it is
+                              theirs who say it. Without it each session runs initdb itself.
 """
 
 import atexit
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -17,6 +22,7 @@ import threading
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extras
 
 from .waiting import wait_until
 
@@ -47,6 +53,8 @@ DEFAULT_SETTINGS = {
     "autovacuum_naptime": "10s",
     # Compiling the oracles' queries takes longer than running them.
     "jit": "off",
+    # What a killed process has written stays; only a machine that fails would lose it.
+    "fsync": "off",
 }
 
 
@@ -120,15 +128,17 @@ class ClusterFactory:
     """Makes clusters below one temporary folder and removes them all at the end."""
 
     def __init__(self):
-        self.base = Path(tempfile.mkdtemp(prefix="pgchronicle-test-", dir="/tmp"))
+        self.base = Path(tempfile.mkdtemp(prefix="pgchronicle-test-",
+                                          dir=os.environ.get("PGCHRONICLE_TEST_FOLDER", "/tmp")))
         self.base.chmod(0o755)
-        self._templates = {}  # by the server's bin folder
+        self._templates = Path(os.environ.get("PGCHRONICLE_TEST_TEMPLATES",
+                                              self.base / "templates"))
+        self._templates.mkdir(mode=0o755, exist_ok=True)
         self._clusters = []
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def _initdb(self, name, programs):
-        path = self.base / name
+    def _initdb(self, path, programs):
         path.mkdir(mode=0o700)
         _own(path)
         subprocess.run(
@@ -136,27 +146,43 @@ class ClusterFactory:
                              "--encoding=UTF8", "--locale=C", "--no-sync", "--data-checksums",
                              "--auth-local=trust", "--auth-host=scram-sha-256"]),
             check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    def _template(self, side, programs):
+        """What initdb makes for a side, made by the first that asks."""
+        name = "-".join([side, *programs.parts[1:]])
+        path = self._templates / name
+        with (self._templates / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                half = self._templates / f"{name}.half"
+                shutil.rmtree(half, ignore_errors=True)
+                self._initdb(half, programs)
+                half.rename(path)
         return path
 
     def create(self, name, side, fresh=False, **settings):
         """A cluster that is not started yet, of the version that its side has.
 
-        Copies share their system identifier; `fresh` runs initdb again for one of its own.
+        The clusters of a side share their system identifier; `fresh` makes one of its own.
         """
         programs = pg_bin(side)
         with self._lock:
             data = self.base / name
             if fresh:
-                self._initdb(name, programs)
+                self._initdb(data, programs)
             else:
-                if programs not in self._templates:
-                    self._templates[programs] = self._initdb(
-                        f"template{len(self._templates)}", programs)
-                subprocess.run(["cp", "-a", "--reflink=auto", str(self._templates[programs]),
-                                str(data)], check=True)
+                subprocess.run(["cp", "-a", "--reflink=auto",
+                                str(self._template(side, programs)), str(data)], check=True)
             cluster = Cluster(name, data, self.base, programs, settings)
             self._clusters.append(cluster)
             return cluster
+
+    def copy_of(self, cluster, name, copy):
+        """A cluster that is not started yet, of the data that copy(cluster, folder) makes."""
+        copied = Cluster(name, copy(cluster, self.base / name), self.base, cluster.programs,
+                         cluster.settings)
+        self._clusters.append(copied)
+        return copied
 
     def close(self):
         for cluster in self._clusters:
@@ -279,8 +305,12 @@ class Cluster:
             shutil.rmtree(self.data, ignore_errors=True)
 
     def reload(self, **settings):
+        """Returns when new connections have them."""
         self.configure(**settings)
+        loaded = "select pg_conf_load_time()"
+        before = self.query(loaded)
         self._process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.query(loaded) != before, 20, f"{self.name} to reload")
 
     def sigstop(self):
         """Freezes every process of the server; its sockets stay open and nothing answers."""
@@ -317,6 +347,12 @@ class Cluster:
                              for key, value in settings.items()))
         connection.autocommit = autocommit
         return connection
+
+    def connect_replication(self, dbname):
+        """A superuser's connection on which START_REPLICATION can be said."""
+        return psycopg2.connect(
+            host=str(self.socket_dir), port=self.port, dbname=dbname, user=SERVER_USER,
+            connection_factory=psycopg2.extras.LogicalReplicationConnection)
 
     def execute(self, sql, parameters=None, dbname="postgres"):
         with contextlib.closing(self.connect(dbname)) as connection:

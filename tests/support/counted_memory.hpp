@@ -14,12 +14,14 @@ namespace pgchronicle::test {
 
 inline std::atomic<std::uint64_t> allocations{0};
 inline std::atomic<std::size_t> bytes_held{0};
+inline std::atomic<std::size_t> bytes_held_peak{0};  ///< The most since somebody set it back.
 
 inline void* counted(std::size_t size) {
     ++allocations;
     void* memory = std::malloc(size == 0 ? 1 : size);
     if (memory == nullptr) throw std::bad_alloc{};
-    bytes_held += malloc_usable_size(memory);
+    const auto now = bytes_held += malloc_usable_size(memory);
+    if (now > bytes_held_peak) bytes_held_peak = now;
     return memory;
 }
 

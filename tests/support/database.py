@@ -15,11 +15,10 @@ def connection_lost(error):
 class Database:
     """One database of a cluster, for one test."""
 
-    def __init__(self, cluster, name, owner=None):
+    def __init__(self, cluster, name):
         self.cluster = cluster
         self.name = name
-        self._owner_clause = f' owner "{owner}"' if owner else ""
-        cluster.execute(f'create database "{name}"{self._owner_clause}')
+        cluster.execute(f'create database "{name}"')
         self._connection = None
 
     def make_again(self, options):
@@ -27,7 +26,7 @@ class Database:
         if self._connection is not None:
             self._connection.close()
         self.cluster.execute(f'drop database "{self.name}"')
-        self.cluster.execute(f'create database "{self.name}"{self._owner_clause} {options}')
+        self.cluster.execute(f'create database "{self.name}" {options}')
 
     def connect(self, autocommit=True, **options):
         return self.cluster.connect(self.name, autocommit, **options)

@@ -28,6 +28,7 @@ class Oracle:
         self.database = database
         self.slot = slot or f"oracle_{database.name}"
         self.transactions = []
+        self._taken = 0  # The end of the last transaction that was decoded.
         self.start = database.value(
             "select lsn::text from pg_create_logical_replication_slot(%s, 'test_decoding')",
             (self.slot,))
@@ -46,12 +47,19 @@ class Oracle:
             with connection.cursor() as cursor:
                 cursor.execute("select lsn::text, data from pg_logical_slot_get_changes"
                                f"(%s, null, null, {options})", (self.slot,))
-                before = len(self.transactions)
-                parse_rows(cursor, self.transactions)
-        for transaction in self.transactions[before:]:
+                piece = []
+                parse_rows(cursor, piece)
+        for transaction in piece:
             for change in transaction.changes:
                 change.tables = self._published_as(change)
+        self.transactions += self._new(piece)
         return self.transactions
+
+    def _new(self, piece):
+        """Without what a crash of the server has taken the slot back to."""
+        new = [transaction for transaction in piece if transaction.end_lsn > self._taken]
+        self._taken = max([self._taken, *(transaction.end_lsn for transaction in new)])
+        return new
 
     def _published_as(self, change):
         """A TRUNCATE names root and partitions, and is sent of the root alone."""
@@ -72,7 +80,7 @@ class Oracle:
                     parse_rows(cursor, piece)
                     if not piece:
                         return
-                    yield piece
+                    yield self._new(piece)
 
     def model(self, specs, **options):
         """The expected history of everything decoded so far."""

@@ -371,12 +371,15 @@ def nudge(source):
 
 
 def tables_to_copy(target, pipeline):
-    """How many tables still wait for their copy, or a comparison; None before the first run has listed them."""
+    """How many tables still wait for their copy, or a comparison, and are not left behind; None
+    before the first run has listed them."""
     if target.value("select to_regclass('pgchronicle.table_state')::text") is None:
         return None
     return target.value("select case when count(*) > 0 then "
-                        "count(*) filter (where state = 'pending' or compare_as is not null) end "
-                        "from pgchronicle.table_state where pipeline = %s", (pipeline,))
+                        "count(*) filter (where (state = 'pending' or compare_as is not null) and "
+                        "not exists (select from pgchronicle.quarantine q where q.pipeline = "
+                        "t.pipeline and q.relation_id = t.relation_id and released_at is null)) "
+                        "end from pgchronicle.table_state t where pipeline = %s", (pipeline,))
 
 
 def catch_up(service, source, target, pipeline, timeout=60):

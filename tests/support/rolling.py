@@ -46,12 +46,16 @@ class RollingV(SetV):
                 contextlib.closing(self.target.connect()) as target:
             yield source, target
 
-    def check_round(self, witnessed=(), forget=True):
-        """`witnessed` are the source's own digests, which the model's have to equal as well."""
+    def feed(self):
+        """Takes over what the oracle can decode by now; may be called at any time."""
         for piece in self.oracle.take():
             self.transactions += sum(any(c.action != "SHAPE" for c in transaction.changes)
                                      for transaction in piece)
             self.model.feed(piece)
+
+    def check_round(self, witnessed=(), forget=True):
+        """`witnessed` are the source's own digests, which the model's have to equal as well."""
+        self.feed()
         self.model.finish()
         last = self.model.commits[-1][0]
         with self._connections() as (source, target):

@@ -7,19 +7,13 @@ import os
 from .database import Database
 from .oracle import Oracle, table_spec
 from .pgchronicle import Pipeline, catch_up, checkpoint, merge, position, tables_to_copy
+from .roles import (SOURCE_PASSWORD, SOURCE_USER, TARGET_PASSWORD, TARGET_USER, grant_source,
+                    grant_target, only_what_is_granted)
 from .set_v import SetV
 
-SOURCE_USER, SOURCE_PASSWORD = "cdc_user", "canary-source-5e1f"
-TARGET_USER, TARGET_PASSWORD = "analytics_user", "canary-target-9a7c"
 PUBLICATION = "cdc_publication"
 
 _numbers = itertools.count(1)
-
-
-def create_roles(cluster):
-    """The two roles the program logs in as, with no more rights than it needs."""
-    cluster.execute(f"create role {SOURCE_USER} login replication password '{SOURCE_PASSWORD}'")
-    cluster.execute(f"create role {TARGET_USER} login password '{TARGET_PASSWORD}'")
 
 
 class Scene:
@@ -29,12 +23,15 @@ class Scene:
         self.schema = schema
         self.source_cluster, self.target_cluster = source_cluster, target_cluster
         self.source = Database(source_cluster, f"src_{os.getpid()}_{number}")
-        self.target = Database(target_cluster, f"tgt_{os.getpid()}_{number}", owner=TARGET_USER)
+        self.target = Database(target_cluster, f"tgt_{os.getpid()}_{number}")
         self.slot = f"cdc_pgoutput_{os.getpid()}_{number}"
         self.name = f"pipeline_{number}"
         self.pipeline = Pipeline(workdir, self._config(), env={
             "SOURCE_PASSWORD": SOURCE_PASSWORD, "TARGET_PASSWORD": TARGET_PASSWORD})
         self._oracles = []
+        for database in (self.source, self.target):
+            only_what_is_granted(database)
+        grant_target(self.target)
         self.add_schema(schema)
 
     def _config(self):
@@ -60,11 +57,15 @@ class Scene:
     # -- preparing ---------------------------------------------------------------------------
 
     def add_schema(self, schema):
-        self.source.execute(
-            f"create schema {schema}; grant usage on schema {schema} to {SOURCE_USER};"
-            f"alter default privileges in schema {schema} grant select on tables to {SOURCE_USER}")
+        self.source.execute(f"create schema {schema}")
+        grant_source(self.source, schema=schema)
 
     def configure(self, **changes):
+        schema = changes.get("target", {}).get("schema")
+        if schema and "{" in schema:
+            grant_target(self.target, create_schemas="yes")
+        elif schema:
+            grant_target(self.target, schema=schema)
         self.pipeline.set_config(merge(self.pipeline.config, changes))
 
     def publish(self, what="all tables"):

@@ -4,7 +4,7 @@ V1 current versions equal the source, both ways   V7 the checkpoint is a commit 
 V2-V6, V10 chain invariants (sql/checks)          V8 the whole version log equals the oracle's
 V9 as-of reads at random commits equal the source's digest then
 V11 for each commit as many rows as the oracle's
-(V12, `verify` agrees, comes with `verify`.)
+V12, `verify` agrees, is in test_170_verify.py and test_171_verify_planted.py.
 """
 
 import bisect

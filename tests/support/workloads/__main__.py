@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..campaign import Campaign
 from ..cluster import ClusterFactory
-from ..scene import Scene, create_roles
+from ..roles import create_roles
+from ..scene import Scene
 from . import WORKLOADS
 
 ROUND = 1500  # Transactions between two comparisons: what is held in memory at once.
