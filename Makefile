@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test workloads bench bench-quick bench-micro build format lint test-unit \
+.PHONY: help demo test simulate fuzz workloads campaign bench bench-quick bench-micro build format lint test-unit \
         test-integration test-versions start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -31,8 +31,20 @@ test-versions: ## values, keys, shapes, protocol: sources 14 to 18, targets 15 a
 	@scripts/install-deps
 	@scripts/test-versions
 
+simulate: ## the session through simulated crashes and lost replies, SEEDS=20000 (tests/README.md)
+	@scripts/install-deps
+	cmake --preset dev
+	cmake --build build/dev --target simulate
+	@build/dev/tests/simulate $(or $(SEEDS),20000)
+
+fuzz: ## fuzz targets under libFuzzer, ten minutes each; SECONDS=60 make fuzz (docs/reliability.md)
+	@scripts/fuzz
+
 workloads: ## workloads that check themselves, 100,000 transactions: half an hour (docs/reliability.md)
 	@scripts/workloads
+
+campaign: ## kills and 70 other kinds of fault, an hour or SECONDS=n (docs/reliability.md)
+	@scripts/campaign $(or $(SECONDS),3600)
 
 bench: build ## measure the speed against the references: an hour or more (bench/README.md)
 	@scripts/install-deps
