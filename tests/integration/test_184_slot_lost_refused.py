@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from support.lost_slot import RECONCILE, Loss, assert_equal_now, drop_slot
+from support.lost_slot import (RECONCILE, Loss, assert_equal_now, behind_comparison,
+                               drop_slot)
 from support.lsn import parse_lsn
 from support.pgchronicle import (EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env)
 from support.replay_scene import KEYED, WHY, insert, streaming
@@ -97,8 +98,7 @@ def test_a_slot_that_somebody_reads_is_waited_for(scene):
                              30, "the reader to be named")
             assert slots(scene) == before
             assert scene.target.value("select count(*) from pgchronicle.gap") == 0
-    service.wait_event("reconciling", 60)
-    service.wait_for(lambda: scene.streams(service), 30, "the stream behind the comparison")
+    behind_comparison(scene, service, 60)
     scene.catch_up(service)
     assert service.stop() == EXIT_DONE
     Loss(scene)

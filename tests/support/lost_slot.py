@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import psycopg2
 
 from .lsn import parse_lsn
-from .model import Model, Version
+from .model import UNCHANGED, Model, Version
 from .sql_checks import run_checks
 from .waiting import wait_until
 
@@ -50,6 +50,13 @@ def invalidate_slot(scene, oracle):
 def limited():
     """Settings of a source that removes WAL in spite of slots, a few segments behind."""
     return {"max_slot_wal_keep_size": "64MB", "max_wal_size": "128MB", "min_wal_size": "32MB"}
+
+
+def behind_comparison(scene, service, timeout=30):
+    """Waits until the slot that was lost is followed by another, and every table was compared. A
+    stream that was there before is not the one behind it."""
+    service.wait_event("reconciling", timeout)
+    service.wait_for(lambda: scene.streams(service), timeout, "the stream behind the comparison")
 
 
 # -- what the target says of it ------------------------------------------------------------------
@@ -109,9 +116,21 @@ class LossyModel(Model):
         super()._apply(transaction)
 
     def _change(self, spec, change, action, end, sequence):
-        if action and self.loss.to < end <= self.loss.seams.get(spec.id, 0):
+        uncompared = self.loss.to < end <= self.loss.seams.get(spec.id, 0)
+        if action and uncompared:
             self._meet_what_was_missed(spec, change, action, end)
+        before = self._large_values_known(spec, change) if action == "UPDATE" and uncompared else {}
         super()._change(spec, change, action, end, sequence)
+        for version in self.history[spec.id].log[-1:] if before else []:
+            version.values = {**version.values, **before}
+
+    def _large_values_known(self, spec, change):
+        """What was not sent comes from the version before, which may be older than what was missed;
+        the comparison finds it."""
+        key = spec.key_of(change.old if change.old is not None else change.new)
+        return {name: version.values[name] for version in self.history[spec.id].open.get(key, [])
+                for name, value in change.new.items()
+                if value is UNCHANGED and name not in version.unknown}
 
     def _meet_what_was_missed(self, spec, change, action, end):
         """A key that begins ends what is open of it; one that nobody has seen is taken as met."""
