@@ -25,6 +25,8 @@ ALLOWED = [re.compile(pattern) for pattern in (
     rf"ALTER TABLE {_RELATION}", rf"ALTER VIEW {_RELATION} RENAME", r"ALTER INDEX\b",
     rf"DROP VIEW IF EXISTS {_RELATION}$", rf"DROP INDEX (?:IF EXISTS )?{_RELATION}$",
     r'DROP TABLE (?:IF EXISTS )?"pgchronicle"\."', r"DELETE FROM pg_temp\.",
+    # A writer that another shape of its table has taken the place of.
+    r"DEALLOCATE pgchronicle_close_\d+$", r"DROP TABLE pg_temp\.pgchronicle_stage_\d+$",
     r"DELETE FROM pgchronicle\.(?:pending_value|gap|relation_shape|replay_shape|replay|"
     r"table_state|quarantine|checkpoint)\b",
     # What `replay` takes out of a history.
