@@ -94,11 +94,15 @@ private:
         const HistoryTable& table,
         const history_writer::SourceTransaction& at
     );
-    /// Whether the source has, or may have, written rows anew that the stream does not show.
-    bool tell_changes(
+    void tell_changes(
         const source_catalog::Table& source,
         const history_writer::ShapeChange& change,
         const history_writer::SourceTransaction& at
+    );
+    /// Whether the source has, or may have, written rows anew that the stream does not show.
+    bool may_be_rewritten(
+        const source_catalog::Table& source,
+        const history_writer::ShapeChange& change
     );
     Entry entry_of(const source_catalog::Table& source, HistoryTable table);
     /// Ends the names that stood for `relation` before.

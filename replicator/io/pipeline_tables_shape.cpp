@@ -21,14 +21,16 @@ using source_catalog::Table;
 
 namespace {
 
-constexpr std::chrono::seconds visible_patience{5};
+constexpr std::chrono::milliseconds visible_patience_max{5'000};
 
 }  // namespace
 
 void PipelineTables::see(pgoutput::Xid xid) {
     if (replaying_ || xid == seen_) return;
     seen_ = xid;
-    if (source_catalog::wait_until_visible(source_, xid, visible_patience)) return;
+    // Asking longer than that, the session would take the source for lost.
+    const auto patience = std::min(visible_patience_max, settings_.source.receive_timeout / 2);
+    if (source_catalog::wait_until_visible(source_, xid, patience)) return;
     // So a commit that waits for a synchronous standby stays. What the catalog does not show of it
     // is taken from the stream.
     log_.warn("commit_not_visible", {{"xid", static_cast<std::uint32_t>(xid)}});
@@ -127,9 +129,10 @@ void PipelineTables::follow(
         pg::for_table(table, "followed", [&] {
             pg::follow_shape(target_, settings_.pipeline, source, table, change);
         });
+        tell_changes(source, change, at);
         // A replay is of what needed no comparison.
-        if (tell_changes(source, change, at) && !replaying_ &&
-            settings_.snapshot != config::Snapshot::never) {
+        if (!replaying_ && settings_.snapshot != config::Snapshot::never &&
+            may_be_rewritten(source, change)) {
             pg::mark_for_comparison(target_, settings_.pipeline, table, CompareAs::rewrite);
             pg::note_file(target_, settings_.pipeline, source);
             read_states();
@@ -138,7 +141,7 @@ void PipelineTables::follow(
     });
 }
 
-bool PipelineTables::tell_changes(
+void PipelineTables::tell_changes(
     const Table& source,
     const history_writer::ShapeChange& change,
     const SourceTransaction& at
@@ -149,31 +152,34 @@ bool PipelineTables::tell_changes(
             {{"table", qualified(source)}, {"column", column}, {"lsn", to_string(at.end_lsn)}}
         );
     };
-    bool rewritten = !replaying_ && !change.gained.empty() &&
-                     history_writer::may_be_later(
-                         change, source, pg::highest_number(target_, settings_.pipeline, source.id)
-                     );
-    if (rewritten) {
+    for (const auto i : change.gained) tell("column_added", source.columns[i].name);
+    for (const auto i : change.retyped) tell("column_retyped", source.columns[i].name);
+    for (const auto& rename : change.renamed)
+        tell("column_renamed", rename.from + " to " + rename.to);
+    for (const auto& name : change.lost) tell("column_dropped", name);
+}
+
+bool PipelineTables::may_be_rewritten(
+    const Table& source,
+    const history_writer::ShapeChange& change
+) {
+    if (!change.gained.empty() &&
+        history_writer::may_be_later(
+            change, source, pg::highest_number(target_, settings_.pipeline, source.id)
+        )) {
         // The catalog is ahead of the stream: rows that are still to come may have the values of a
         // column that is gone. Only the source's rows tell what is true in the end.
         log_.warn(
             "column_made_anew",
             {{"table", qualified(source)}, {"action", "compare with the source"}}
         );
+        return true;
     }
-    for (const auto i : change.gained) {
-        tell("column_added", source.columns[i].name);
-        rewritten = rewritten || source.columns[i].volatile_default;
-    }
-    for (const auto i : change.retyped) {
-        tell("column_retyped", source.columns[i].name);
-        // Of a modifier that grew, no row was written anew; the file tells of the others.
-        rewritten = rewritten || (source.file != 0 && state_of(source)->source_file != source.file);
-    }
-    for (const auto& rename : change.renamed)
-        tell("column_renamed", rename.from + " to " + rename.to);
-    for (const auto& name : change.lost) tell("column_dropped", name);
-    return rewritten;
+    const auto is_volatile = [&](auto i) { return source.columns[i].volatile_default; };
+    if (std::ranges::any_of(change.gained, is_volatile)) return true;
+    // Of a modifier that grew, no row was written anew; the file tells of the others.
+    return !change.retyped.empty() && source.file != 0 &&
+           state_of(source)->source_file != source.file;
 }
 
 }  // namespace pgchronicle::replicator::io
