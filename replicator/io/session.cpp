@@ -20,8 +20,8 @@ constexpr std::uint64_t large_transaction_bytes = 1U << 20U;
 /// A stop that takes longer leaves the rest to the next start; service managers wait longer.
 constexpr auto stop_patience = 8s;
 
-std::exception_ptr silence(const char* primary) {
-    return std::make_exception_ptr(StreamError{pq::Error{{"08006", primary, "", "", "", true}}});
+StreamError silence(const char* primary) {
+    return StreamError{pq::Error{{"08006", primary, "", "", "", true}}};
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ void Session::step() {
         check_alive(now);
         check_answered(now);
         finish_if_done(now);
-        if (!end_ && !failure_) wait(now);
+        if (!end_) wait(now);
     } catch (...) {
         fail(std::current_exception());
     }
@@ -216,9 +216,8 @@ void Session::start_job(std::function<void()> job, std::function<void()> then) {
             job_running_ = false;
             asking_since_.reset();
             if (failure) {
-                fail(
-                    unanswered_for_long_ ? silence("source has not answered for too long") : failure
-                );
+                const auto late = silence("source has not answered for too long");
+                fail(unanswered_for_long_ ? std::make_exception_ptr(late) : failure);
                 return;
             }
             then();
@@ -247,7 +246,7 @@ void Session::check_alive(TimePoint now) {
         return;  // We are not reading, so silence means nothing.
     }
     if (now - last_received_ < options_.receive_timeout) return;
-    fail(silence("source has been silent for too long"));
+    throw silence("source has been silent for too long");
 }
 
 void Session::finish_if_done(TimePoint now) {
