@@ -88,15 +88,19 @@ TableWriter& PgHistorySink::writer_of(const std::shared_ptr<const HistoryTable>&
     return *writer;
 }
 
+void PgHistorySink::retire(const std::shared_ptr<const HistoryTable>& table) {
+    const auto writer = writers_.find(table);
+    if (writer == writers_.end()) return;
+    writer->second->retire();
+    writers_.erase(writer);
+}
+
 /// Each commit empties all staging tables of the session, and looks through all its statements for
 /// each; so those of former shapes must not be many.
 void PgHistorySink::retire_superseded() {
     std::erase_if(superseded_, [&](const auto& table) {
         if (written_.contains(table)) return false;
-        if (const auto found = writers_.find(table); found != writers_.end()) {
-            found->second->retire();
-            writers_.erase(found);
-        }
+        retire(table);
         indexed_.erase(table);
         return true;
     });
@@ -114,7 +118,7 @@ void PgHistorySink::ensure_index(const TableChanges& changes) {
     if (!indexed_.insert(changes.table).second) return;
     writing(*changes.table, [&] { target_.exec(create_index_sql(*changes.table)); });
     // Its statements go by the kind of index that the table has.
-    writers_.erase(changes.table);
+    retire(changes.table);
 }
 
 void PgHistorySink::begin(const ChangeBatch& batch) {

@@ -45,6 +45,7 @@ private:
     TableWriter& writer_of(const std::shared_ptr<const HistoryTable>& table);
     void will_write(const std::shared_ptr<const HistoryTable>& table);
     void ensure_index(const TableChanges& changes);
+    void retire(const std::shared_ptr<const HistoryTable>& table);
     void retire_superseded();
     void begin(const ChangeBatch& batch);
     void write_stretch(const ChangeBatch& batch, Stretch& stretch);
