@@ -38,6 +38,41 @@ std::string filled_json(const source_catalog::Table& source) {
     return filled + "}";
 }
 
+/// What the relation's columns are of, as format_type says it; empty where the type is not built
+/// in.
+std::vector<std::string> type_names(pq::Connection& target, const pgoutput::Relation& relation) {
+    std::vector<std::string> types;
+    std::vector<std::string> modifiers;
+    for (const auto& column : relation.columns) {
+        types.push_back(std::to_string(static_cast<std::uint32_t>(column.type)));
+        modifiers.push_back(std::to_string(column.type_modifier));
+    }
+    // Source: "first normal object ID", transam.h.
+    const auto rows = target.exec(
+        "SELECT CASE WHEN t < 16384::oid THEN format_type(t, m) END"
+        " FROM unnest($1::oid[], $2::integer[]) WITH ORDINALITY AS u(t, m, n) ORDER BY n",
+        {array_literal(types), array_literal(modifiers)}
+    );
+    std::vector<std::string> names;
+    for (int i = 0; i < rows.rows(); ++i) names.push_back(rows.null(i, 0) ? "" : rows.str(i, 0));
+    return names;
+}
+
+/// Of the columns' rows, those of one shape after the other.
+std::vector<std::vector<RecordedColumn>> shapes_of(const pq::Result& rows) {
+    std::vector<std::vector<RecordedColumn>> shapes;
+    for (int i = 0; i < rows.rows(); ++i) {
+        const bool begins = i == 0 || rows.text(i, 0) != rows.text(i - 1, 0) ||
+                            rows.text(i, 1) != rows.text(i - 1, 1);
+        if (begins) shapes.emplace_back();
+        const auto number = static_cast<std::int16_t>(rows.int64(i, 3));
+        auto& column = shapes.back().emplace_back(RecordedColumn{
+            rows.str(i, 2), number, rows.str(i, 4), rows.str(i, 5), {}});
+        if (!rows.null(i, 6)) column.filled = rows.str(i, 6);
+    }
+    return shapes;
+}
+
 }  // namespace
 
 std::vector<ShapeColumn>
@@ -124,30 +159,6 @@ void record_shape(
     );
 }
 
-namespace {
-
-/// What the relation's columns are of, as format_type says it; empty where the type is not built
-/// in.
-std::vector<std::string> type_names(pq::Connection& target, const pgoutput::Relation& relation) {
-    std::vector<std::string> types;
-    std::vector<std::string> modifiers;
-    for (const auto& column : relation.columns) {
-        types.push_back(std::to_string(static_cast<std::uint32_t>(column.type)));
-        modifiers.push_back(std::to_string(column.type_modifier));
-    }
-    // Source: "first normal object ID", transam.h.
-    const auto rows = target.exec(
-        "SELECT CASE WHEN t < 16384::oid THEN format_type(t, m) END"
-        " FROM unnest($1::oid[], $2::integer[]) WITH ORDINALITY AS u(t, m, n) ORDER BY n",
-        {array_literal(types), array_literal(modifiers)}
-    );
-    std::vector<std::string> names;
-    for (int i = 0; i < rows.rows(); ++i) names.push_back(rows.null(i, 0) ? "" : rows.str(i, 0));
-    return names;
-}
-
-}  // namespace
-
 std::vector<RecordedColumn> shape_then(
     pq::Connection& target,
     const std::string& pipeline,
@@ -172,39 +183,22 @@ std::vector<RecordedColumn> shape_then(
         " ORDER BY f.lsn DESC, s.number NULLS LAST, c.number",
         {pipeline, std::to_string(static_cast<std::uint32_t>(relation.id)), to_string(lsn)}
     );
-    // One shape after the other; it is the one whose columns have the relation's names and types.
-    // Those of types that this server does not know may be any.
-    const auto types = type_names(target, relation);
-    std::vector<RecordedColumn> shape;
-    const auto has_names = [&] {
-        return std::ranges::equal(
+    auto shapes = shapes_of(rows);
+    std::erase_if(shapes, [&](const auto& shape) {
+        return !std::ranges::equal(
             shape, relation.columns, {}, &RecordedColumn::name, &pgoutput::Column::name
         );
+    });
+    if (shapes.empty()) return {};
+    // Several may have the relation's names. Types that this server does not know may be any.
+    const auto types = type_names(target, relation);
+    const auto has_types = [&](const auto& shape) {
+        return std::ranges::equal(shape, types, [](const auto& column, const auto& type) {
+            return type.empty() || type == column.type_sql;
+        });
     };
-    const auto is_it = [&] {
-        return has_names() && std::ranges::equal(shape, types, [](const auto& column, auto& type) {
-                   return type.empty() || type == column.type_sql;
-               });
-    };
-    std::vector<RecordedColumn> nearest;
-    const auto keep_nearest = [&] {
-        if (nearest.empty() && has_names()) nearest = shape;
-    };
-    for (int i = 0; i < rows.rows(); ++i) {
-        const bool begins = i == 0 || rows.text(i, 0) != rows.text(i - 1, 0) ||
-                            rows.text(i, 1) != rows.text(i - 1, 1);
-        if (begins) {
-            if (is_it()) return shape;
-            keep_nearest();
-            shape.clear();
-        }
-        const auto number = static_cast<std::int16_t>(rows.int64(i, 3));
-        shape.push_back({rows.str(i, 2), number, rows.str(i, 4), rows.str(i, 5), {}});
-        if (!rows.null(i, 6)) shape.back().filled = rows.str(i, 6);
-    }
-    if (is_it()) return shape;
-    keep_nearest();
-    return nearest;
+    const auto found = std::ranges::find_if(shapes, has_types);
+    return found != shapes.end() ? *found : shapes.front();
 }
 
 }  // namespace pgchronicle::history_writer::pg

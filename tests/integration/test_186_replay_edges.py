@@ -216,6 +216,28 @@ def test_what_the_catalog_does_not_say_any_more_comes_again(scene):
         == [(1, 9, "sad"), (2, 7, "glad")]
 
 
+def test_shapes_of_one_transaction_that_differ_in_a_type_only_are_told_apart(scene):
+    scene.source.execute("create table operations.s (id integer primary key)")
+    service = streaming(scene)
+    add_bookmark(scene, "b")
+    scene.source.execute("""
+        alter table operations.s add v varchar(3) default 'one';
+        insert into operations.s values (1, 'a');
+        alter table operations.s alter v type varchar(9);
+        insert into operations.s values (2, 'longer');
+        alter table operations.s alter v type varchar(20);
+        insert into operations.s values (3, 'longer than nine')""")
+    scene.source.execute("alter table operations.s alter v type text;"
+                         "insert into operations.s values (4, 'longer than all of these')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    types = ("select c->>'type' from pgchronicle.relation_shape, jsonb_path_query("
+             "coalesce(earlier, '[]'), '$[*].columns[1]') as c where source_table = 's' and "
+             "lsn = (select min(lsn) from pgchronicle.relation_shape where earlier is not null)")
+    assert scene.target.query(types) == [("character varying(3)",), ("character varying(9)",)]
+    same_after_replay(scene)
+
+
 def test_a_table_that_was_dropped_before_it_was_copied_is_in_nobodys_way(scene):
     service = streaming(scene)
     insert(scene, service, 1, 2)
