@@ -1,128 +1,11 @@
-#include "history_writer/batch_builder.hpp"
-
-#include "history_writer/copy_row.hpp"
-#include "tests/support/wire_builder.hpp"
-#include "tests/unit/history_writer/rows.hpp"
+#include "tests/unit/history_writer/building.hpp"
 
 #include <catch2/catch.hpp>
-
-namespace {
 
 using namespace pgchronicle;
 using namespace pgchronicle::history_writer;
 using namespace pgchronicle::test;
-using pgoutput::OldTupleKind;
-using Table = std::shared_ptr<const HistoryTable>;
-
-/// A builder whose transactions end at 100, 200, ...; changes are numbered from 1 in each.
-struct Building {
-    explicit Building(WireForm form = WireForm::text) : builder{form} { next_transaction(); }
-
-    void next_transaction() {
-        ++transactions;
-        seq = 0;
-        builder.begin_transaction(
-            {pgoutput::Lsn{transactions * 100U},
-             pgoutput::PgTimestamp{static_cast<std::int64_t>(transactions)}}
-        );
-    }
-    auto insert(const Table& table, const Row& row) {
-        return builder.insert(table, row.tuple(), ++seq);
-    }
-    auto update(const Table& table, const Row& row) {
-        return builder.update(table, {{}, {}, OldTupleKind::none, {}, row.tuple()}, ++seq);
-    }
-    auto update(const Table& table, OldTupleKind kind, const Row& old, const Row& row) {
-        return builder.update(table, {{}, {}, kind, old.tuple(), row.tuple()}, ++seq);
-    }
-    auto remove(const Table& table, OldTupleKind kind, const Row& old) {
-        return builder.remove(table, {{}, {}, kind, old.tuple()}, ++seq);
-    }
-
-    BatchBuilder builder;
-    unsigned transactions{0};
-    std::uint64_t seq{0};
-};
-
-Row order(const char* id, const char* status, const char* note = "-") {
-    return {text(id), text(status), text(note)};
-}
-Row order_key(const char* id) {
-    return {text(id), null(), null()};
-}
-
-/// A version in one line: `UPDATE 1|paid|- [200:1,300)`; `?` is left to the target.
-std::string line_of(const ChangeBatch& batch, const TableChanges& changes, const Version& version) {
-    std::string line = name_of(version.operation);
-    const auto row =
-        std::span<const std::byte>{changes.payload}.subspan(version.offset, version.size);
-    for (std::size_t i = 0; i < changes.table->columns.size(); ++i) {
-        auto field = string_of(field_of(row, i, WireForm::text));
-        field.pop_back();
-        if (version.fill != no_index) {
-            const auto bitmap = changes.fills.at(version.fill).bitmap;
-            const auto byte = std::to_integer<unsigned>(changes.bitmaps.at(bitmap + i / 8));
-            if ((byte >> (i % 8) & 1U) != 0) field = "?";
-        }
-        line += (i == 0 ? " " : "|") + field;
-    }
-    const auto lsn = [&](std::uint32_t transaction) {
-        return std::to_string(batch.transactions.at(transaction).end_lsn.value);
-    };
-    line += " [" + lsn(version.opened_by) + ":" + std::to_string(version.change_seq) + ",";
-    if (version.closed_by != no_index) line += lsn(version.closed_by);
-    return line + ")";
-}
-
-using Lines = std::vector<std::string>;
-
-/// Everything the batch does, stretch by stretch: closes, then versions, then truncates.
-Lines lines_of(const ChangeBatch& batch) {
-    Lines lines;
-    for (const auto& stretch : batch.stretches) {
-        for (const auto& changes : stretch.tables) {
-            for (const auto& close : changes->closes) {
-                const auto key = string_of(changes->keys).substr(close.offset + 4, close.size - 4);
-                lines.push_back("close " + key + " #" + std::to_string(close.nth));
-            }
-            for (const auto& version : changes->versions) {
-                lines.push_back(line_of(batch, *changes, version));
-            }
-        }
-        for (const auto& truncate : stretch.truncates) {
-            lines.push_back("truncate :" + std::to_string(truncate.change_seq));
-        }
-    }
-    return lines;
-}
-
-Lines lines_of(Building& building) {
-    return lines_of(building.builder.take(false));
-}
-
-PlanErrc code_of(const BatchBuilder::Outcome& outcome) {
-    REQUIRE(outcome.has_value());
-    return outcome->code;
-}
-
-Table whole_row_table() {
-    auto table = orders_table();
-    table.keyed = false;
-    table.key.clear();
-    return shared(std::move(table));
-}
-
-/// id and status are kept, note is not.
-Table narrow_table() {
-    auto table = orders_table();
-    table.columns.pop_back();
-    table.kept = {0, 1, -1};
-    return shared(std::move(table));
-}
-
-const Table orders = shared(orders_table());
-
-}  // namespace
+using namespace pgchronicle::test::building;
 
 TEST_CASE("an insert opens a version and closes none", "[history_writer]") {
     Building b;
@@ -396,44 +279,6 @@ TEST_CASE("where ends were missed, a key that begins ends what is open of it", "
     REQUIRE(lines_of(c) == Lines{"close 1 #0", "INSERT 1|new|- [100:1,)"});
 }
 
-TEST_CASE("an insert of a key that is open in the batch is refused", "[history_writer]") {
-    Building b;
-    REQUIRE_FALSE(b.insert(orders, order("1", "new")));
-    const auto outcome = b.insert(orders, order("1", "new"));
-    REQUIRE(code_of(outcome) == PlanErrc::key_already_open);
-    REQUIRE(outcome->table == "public.orders");
-    REQUIRE(outcome->change_seq == 2);
-    REQUIRE(
-        to_string(*outcome) ==
-        "a row was inserted whose key is open already: table \"public.orders\", change 2 of its "
-        "transaction"
-    );
-    Building c;
-    REQUIRE_FALSE(c.insert(orders, order("1", "new")));
-    const auto rekeyed = c.update(orders, OldTupleKind::key, order_key("2"), order("1", "new"));
-    REQUIRE(code_of(rekeyed) == PlanErrc::key_already_open);
-}
-
-TEST_CASE("a change of a key that the batch has ended is refused", "[history_writer]") {
-    Building b;
-    REQUIRE_FALSE(b.remove(orders, OldTupleKind::key, order_key("1")));
-    REQUIRE(code_of(b.update(orders, order("1", "new"))) == PlanErrc::unknown_key);
-    REQUIRE(code_of(b.remove(orders, OldTupleKind::key, order_key("1"))) == PlanErrc::unknown_key);
-    REQUIRE(
-        code_of(b.update(orders, OldTupleKind::key, order_key("1"), order("2", "new"))) ==
-        PlanErrc::unknown_key
-    );
-}
-
-TEST_CASE("a row without a key needs its old values", "[history_writer]") {
-    const auto table = whole_row_table();
-    Building b;
-    REQUIRE(code_of(b.update(table, order("1", "new"))) == PlanErrc::missing_old_tuple);
-    REQUIRE(
-        code_of(b.remove(table, OldTupleKind::key, order_key("1"))) == PlanErrc::missing_old_tuple
-    );
-}
-
 TEST_CASE("a row that enters a row filter leaves to the target what was not sent") {
     Building b;
     REQUIRE_FALSE(b.insert(orders, Row{text("1"), text("new"), unchanged()}));
@@ -443,24 +288,6 @@ TEST_CASE("a row that enters a row filter leaves to the target what was not sent
     for (const auto& fill : batch.stretches.front().tables.front()->fills) {
         REQUIRE(fill.close == no_index);
     }
-}
-
-TEST_CASE("an old tuple without the row key is refused", "[history_writer]") {
-    Building b;
-    const Row other_identity{null(), text("new"), null()};
-    REQUIRE(code_of(b.remove(orders, OldTupleKind::key, other_identity)) == PlanErrc::key_not_sent);
-    REQUIRE(
-        code_of(b.update(orders, OldTupleKind::key, other_identity, order("1", "new"))) ==
-        PlanErrc::key_not_sent
-    );
-}
-
-TEST_CASE("unchanged TOAST without a key, or in it, is refused", "[history_writer]") {
-    Building b;
-    const auto unsent = PlanErrc::unchanged_toast_without_row;
-    const auto whole_row = whole_row_table();
-    REQUIRE(code_of(b.insert(whole_row, Row{text("1"), text("new"), unchanged()})) == unsent);
-    REQUIRE(code_of(b.update(orders, Row{unchanged(), text("new"), text("-")})) == unsent);
 }
 
 TEST_CASE("whether keys are equal is asked where bytes cannot tell", "[history_writer]") {
@@ -497,20 +324,6 @@ TEST_CASE("whether keys are equal is asked where bytes cannot tell", "[history_w
     );
     REQUIRE_FALSE(b.builder.question(table, {{}, {}, OldTupleKind::none, {}, fresh.tuple()}));
     REQUIRE_FALSE(b.builder.question(orders, change));
-}
-
-TEST_CASE("a value in the other form than the stream's is refused", "[history_writer]") {
-    const Row mixed{text("1"), binary("new"), text("-")};
-    Building as_text{WireForm::text};
-    REQUIRE(code_of(as_text.insert(orders, mixed)) == PlanErrc::form_mismatch);
-    REQUIRE(code_of(as_text.update(orders, mixed)) == PlanErrc::form_mismatch);
-    REQUIRE(
-        code_of(as_text.update(orders, OldTupleKind::full, mixed, order("1", "new"))) ==
-        PlanErrc::form_mismatch
-    );
-    REQUIRE(code_of(as_text.remove(orders, OldTupleKind::full, mixed)) == PlanErrc::form_mismatch);
-    Building as_binary{WireForm::binary};
-    REQUIRE(code_of(as_binary.insert(orders, order("1", "new"))) == PlanErrc::form_mismatch);
 }
 
 TEST_CASE("the keys of inserted rows count as the batch's", "[history_writer]") {
