@@ -214,10 +214,15 @@ std::variant<ReplayPlan, Refusal> plan_replay(
     if (const auto obstacle = pg::find_obstacle(sides.target, settings, position)) {
         return not_in_wal(*obstacle, windows, position);
     }
-    // Of those that reach back far enough, the one with the least WAL to go through.
+    // Of those that reach back far enough, the one with the least WAL to go through; but the slot
+    // of the pipeline moves while that runs, and the one of the bookmark that was named does not.
     const Window* best = nullptr;
     for (const auto& window : windows) {
         if (window.slot.confirmed_flush_lsn > position) continue;
+        if (named != bookmarks.end() && window.slot.name == named->slot) {
+            best = &window;
+            break;
+        }
         if (best == nullptr || nearness(window.slot) > nearness(best->slot)) best = &window;
     }
     if (best == nullptr) return kept_no_more(to_string(position));
