@@ -31,6 +31,12 @@ PROJECT_INCLUDES = {
         "source_catalog/model.hpp",
     },
     "source_catalog": {"pq", "pgoutput", "config/settings.hpp"},
+    # How readers see the target; keys are found as the writer indexes them.
+    "reading": {
+        "pq", "pgoutput", "config/settings.hpp", "history_writer/history_table.hpp",
+        "history_writer/pg/key_sql.hpp", "history_writer/pg/wide_keys.hpp",
+    },
+    "reports": {"reading", "pq", "config/error.hpp", "config/read_file.hpp"},
     "initial_copy": {
         "source_catalog", "history_writer", "history_writer/pg", "pq", "pgoutput", "log",
         "failpoint", "config/settings.hpp",
@@ -50,7 +56,7 @@ PROJECT_INCLUDES = {
     },
     "commands": {
         "replicator", "history_writer", "history_writer/pg", "initial_copy", "source_catalog",
-        "verify", "config", "pgoutput", "pq", "log",
+        "verify", "reading", "reports", "config", "pgoutput", "pq", "log",
     },
 }
 
@@ -79,7 +85,8 @@ FOREIGN_INCLUDES = {
     r"CLI/.*": r"replicator/main\.cpp|commands/.*",
     r"systemd/.*": r"replicator/io/.*",
     r"fmt/.*":
-        r"(pq|log|history_writer/pg|source_catalog|initial_copy|replicator/io|verify|commands)/.*",
+        r"(pq|log|history_writer/pg|source_catalog|initial_copy|replicator/io|verify|reading|reports"
+        r"|commands)/.*",
     # The folders that decide do nothing: no sockets, no threads.
     r"sys/.*|unistd\.h|poll\.h|netdb\.h|pthread\.h|thread|mutex|future|condition_variable|random":
         r"(pq|log|config|failpoint|source_catalog|initial_copy|replicator/io|verify|commands)/.*"
