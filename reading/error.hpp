@@ -29,8 +29,11 @@ struct Error : std::runtime_error {
     };
 
     explicit Error(Fields fields)
-        : std::runtime_error{fields.primary}, kind{fields.kind}, primary{std::move(fields.primary)},
-          detail{std::move(fields.detail)}, hint{std::move(fields.hint)} {}
+        : std::runtime_error{fields.primary},
+          kind{fields.kind},
+          primary{std::move(fields.primary)},
+          detail{std::move(fields.detail)},
+          hint{std::move(fields.hint)} {}
 
     ErrorKind kind;
     std::string primary;  ///< Lower case, no full stop.

@@ -27,8 +27,8 @@ struct HistoryTable {
     std::optional<pgoutput::Lsn> consistent_from;  ///< None: not complete yet.
     /// Recorded time of `consistent_from`: a read by time before it is too early.
     std::optional<std::string> consistent_from_time{};
-    std::optional<pgoutput::Lsn> left_at{};        ///< Where a quarantined table's history ends,
-    std::optional<std::string> left_at_time{};     ///< and the recorded time of that.
+    std::optional<pgoutput::Lsn> left_at{};     ///< Where a quarantined table's history ends,
+    std::optional<std::string> left_at_time{};  ///< and the recorded time of that.
 
     /// schema.table of the source.
     [[nodiscard]] std::string name() const { return source_schema + "." + source_table; }

@@ -25,8 +25,8 @@ struct Version {
 };
 
 struct RowHistory {
-    std::vector<std::string> key;    ///< As it was asked for, in key order.
-    std::vector<Version> versions;   ///< By LSN and ordinal.
+    std::vector<std::string> key;   ///< As it was asked for, in key order.
+    std::vector<Version> versions;  ///< By LSN and ordinal.
 };
 
 /// Every version of the row with this key, whose values are in key order, as text. No version: the

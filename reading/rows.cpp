@@ -16,9 +16,7 @@ Rows rows_of(const pq::Result& result) {
     Rows all;
     for (int column = 0; column < result.columns(); ++column) {
         all.columns.push_back(
-            {.name = result.name(column),
-             .type = {},
-             .type_oid = pq::column_type(result, column)}
+            {.name = result.name(column), .type = {}, .type_oid = pq::column_type(result, column)}
         );
     }
     all.rows.reserve(static_cast<std::size_t>(result.rows()));

@@ -31,8 +31,8 @@ struct Parameter {
 
 /// One definition, from which the command, the files, the endpoint and its documentation follow.
 struct Report {
-    std::string name;         ///< Lower case letters, digits and _.
-    std::string path;         ///< Of the endpoint: /orders/top. Empty: it has none.
+    std::string name;  ///< Lower case letters, digits and _.
+    std::string path;  ///< Of the endpoint: /orders/top. Empty: it has none.
     std::string description;
     std::vector<Parameter> parameters;  ///< As declared. Number i is $i+1 in `sql`.
     std::string sql;                    ///< Its parameters are $1, ...

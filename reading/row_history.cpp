@@ -1,0 +1,173 @@
+#include "reading/row_history.hpp"
+
+#include "history_writer/pg/key_sql.hpp"
+#include "history_writer/pg/wide_keys.hpp"
+#include "pq/quoting.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace pgchronicle::reading {
+namespace {
+
+using pq::quote_identifier;
+
+/// Of our own columns, in the order in which they are read.
+constexpr int first_value = 7;
+
+/// The types of the key's columns as casts name them: without a length, which would cut the value.
+std::vector<std::string>
+cast_types(pq::Connection& target, const std::vector<Column>& key_columns) {
+    std::vector<std::string> types;
+    for (const Column& column : key_columns) {
+        const auto row = target.exec(
+            "SELECT pg_catalog.format_type($1::oid, -1)", {std::to_string(column.type_oid)}
+        );
+        types.push_back(row.str(0, 0));
+    }
+    return types;
+}
+
+/// The condition that finds the key, as the writer's index has it.
+std::string key_condition(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::vector<std::string>& types
+) {
+    history_writer::HistoryTable lookup;
+    lookup.target_schema = table.target_schema;
+    lookup.target_table = table.target_table;
+    for (std::size_t i = 0; i < table.row_key.size(); ++i) {
+        lookup.columns.push_back({table.row_key[i], table.row_key[i], types[i]});
+        lookup.key.push_back(static_cast<std::uint16_t>(i));
+    }
+    lookup.key_hashed = history_writer::pg::keys_are_hashed(target, lookup);
+    return history_writer::pg::key_matches(lookup, "", [&](std::size_t i) {
+        return fmt::format("${}::{}", i + 1, types[i]);
+    });
+}
+
+std::string versions_sql(const HistoryTable& table, const std::string& condition) {
+    const auto& names = table.names;
+    const std::array own{
+        &names.valid_from,
+        &names.valid_to,
+        &names.is_current,
+        &names.operation_type,
+        &names.lsn_from,
+        &names.lsn_to,
+        &names.change_seq,
+    };
+    static_assert(own.size() == first_value);
+    std::string list;
+    for (const std::string* name : own) {
+        list += (list.empty() ? "" : ", ") + quote_identifier(*name);
+    }
+    for (const Column& column : table.columns) list += ", " + quote_identifier(column.name);
+    return fmt::format(
+        "SELECT {} FROM {} WHERE {} ORDER BY {}, {}",
+        list,
+        pq::quote_qualified(table.target_schema, table.target_table),
+        condition,
+        quote_identifier(names.lsn_from),
+        quote_identifier(names.change_seq)
+    );
+}
+
+Version version_of(const pq::Result& result, int row) {
+    Version version{
+        .valid_from = result.str(row, 0),
+        .valid_to = value_of(result, row, 1),
+        .is_current = result.boolean(row, 2),
+        .operation_type = result.str(row, 3),
+        .lsn_from = pgoutput::parse_lsn(result.text(row, 4)).value_or(pgoutput::Lsn{}),
+        .lsn_to = pgoutput::parse_lsn(result.text(row, 5)),
+        .change_seq = result.int64(row, 6),
+        .changed = {},
+        .values = {},
+    };
+    for (int column = first_value; column < result.columns(); ++column) {
+        version.values.push_back(value_of(result, row, column));
+    }
+    return version;
+}
+
+void mark_changes(const HistoryTable& table, std::vector<Version>& versions) {
+    for (std::size_t i = 1; i < versions.size(); ++i) {
+        for (std::size_t column = 0; column < table.columns.size(); ++column) {
+            if (versions[i].values[column] == versions[i - 1].values[column]) continue;
+            versions[i].changed.push_back(table.columns[column].name);
+        }
+    }
+}
+
+void require_key(const HistoryTable& table, const std::vector<std::string>& key) {
+    const auto& names = table.names;
+    if (table.columns.empty()) {
+        throw Error{
+            {.kind = ErrorKind::not_ready,
+             .primary = fmt::format("history of table \"{}\" does not exist", table.name()),
+             .detail = fmt::format("There is no table \"{}\" in the target.", table.history_name()),
+             .hint = {}}};
+    }
+    if (table.row_key.empty()) {
+        throw Error{
+            {.kind = ErrorKind::bad_request,
+             .primary = fmt::format("table \"{}\" has no key", table.name()),
+             .detail = "A row of it is known by all of its values, and rows may be identical.",
+             .hint = fmt::format(
+                 "Query the target: SELECT * FROM {} WHERE ... ORDER BY {}, {};",
+                 pq::quote_qualified(table.target_schema, table.target_table),
+                 quote_identifier(names.lsn_from),
+                 quote_identifier(names.change_seq)
+             )}};
+    }
+    if (table.row_key.size() == key.size()) return;
+    std::string columns;
+    for (const auto& name : table.row_key) columns += (columns.empty() ? "" : ", ") + name;
+    throw Error{
+        {.kind = ErrorKind::bad_request,
+         .primary =
+             fmt::format("key of table \"{}\" has {} columns", table.name(), table.row_key.size()),
+         .detail = fmt::format("They are {}; {} values were given.", columns, key.size()),
+         .hint = {}}};
+}
+
+}  // namespace
+
+RowHistory read_row_history(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::vector<std::string>& key
+) {
+    require_key(table, key);
+    const auto types = cast_types(target, table.key_columns());
+    if (types.size() != key.size()) {
+        throw Error{
+            {.kind = ErrorKind::not_ready,
+             .primary = fmt::format("key of table \"{}\" has changed just now", table.name()),
+             .hint = "Ask again."}};
+    }
+    std::vector<pq::Param> params;
+    for (const std::string& value : key) params.push_back(pq::Param::text(value));
+    RowHistory row{.key = key, .versions = {}};
+    try {
+        const auto result =
+            target.exec(versions_sql(table, key_condition(target, table, types)), params);
+        for (int i = 0; i < result.rows(); ++i) row.versions.push_back(version_of(result, i));
+    } catch (const pq::Error& error) {
+        constexpr const char* data_exception = "22";
+        if (!error.sqlstate().starts_with(data_exception)) throw;
+        throw Error{
+            {.kind = ErrorKind::bad_request,
+             .primary =
+                 fmt::format("key does not fit table \"{}\": {}", table.name(), error.primary()),
+             .detail = error.detail()}};
+    }
+    mark_changes(table, row.versions);
+    return row;
+}
+
+}  // namespace pgchronicle::reading
