@@ -37,6 +37,10 @@ PROJECT_INCLUDES = {
         "history_writer/pg/key_sql.hpp", "history_writer/pg/wide_keys.hpp",
     },
     "reports": {"reading", "pq", "config/error.hpp", "config/read_file.hpp"},
+    "following": {
+        "reading", "pq", "pgoutput", "config/settings.hpp", "history_writer/table_pattern.hpp",
+        "history_writer/pg/metadata.hpp",
+    },
     "initial_copy": {
         "source_catalog", "history_writer", "history_writer/pg", "pq", "pgoutput", "log",
         "failpoint", "config/settings.hpp",
@@ -56,7 +60,7 @@ PROJECT_INCLUDES = {
     },
     "commands": {
         "replicator", "history_writer", "history_writer/pg", "initial_copy", "source_catalog",
-        "verify", "reading", "reports", "config", "pgoutput", "pq", "log",
+        "verify", "reading", "reports", "following", "config", "pgoutput", "pq", "log",
     },
 }
 
@@ -85,7 +89,7 @@ FOREIGN_INCLUDES = {
     r"CLI/.*": r"replicator/main\.cpp|commands/.*",
     r"systemd/.*": r"replicator/io/.*",
     r"fmt/.*":
-        r"(pq|log|history_writer/pg|source_catalog|initial_copy|replicator/io|verify|reading|reports"
+        r"(pq|log|history_writer/pg|source_catalog|initial_copy|replicator/io|verify|reading|reports|following"
         r"|commands)/.*",
     # The folders that decide do nothing: no sockets, no threads.
     r"sys/.*|unistd\.h|poll\.h|netdb\.h|pthread\.h|thread|mutex|future|condition_variable|random":
