@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct FollowOptions {
     /// A page ends after so many changes, or so many bytes of rows; one row may be larger.
     std::size_t page_rows{1000};
     std::size_t page_bytes{4U << 20U};
+    /// Called with a table's name before the index is made that following it takes, once it is
+    /// large; that may take minutes.
+    std::function<void(const std::string&)> on_index{};
 };
 
 /// Reads the changes of a history in their order: by LSN and seq, tables merged, the end of a key

@@ -32,8 +32,8 @@ struct Position {
     friend auto operator<=>(const Position&, const Position&) = default;
 };
 
-/// "beginning", an LSN ("16/B374D848": everything visible there), LSN and seq ("16/B374D848/12"), or
-/// that within a seq ("16/B374D848/12+3": three of its changes). Nothing for any other text.
+/// "beginning", an LSN ("16/B374D848": everything visible there), LSN and seq ("16/B374D848/12"),
+/// or that within a seq ("16/B374D848/12+3": three of its changes). Nothing for any other text.
 [[nodiscard]] std::optional<Position> parse_position(std::string_view text);
 
 /// The same text; also the id of an event, with which a follower resumes exactly after it.

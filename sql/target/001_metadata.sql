@@ -170,6 +170,16 @@ CREATE TABLE IF NOT EXISTS pgchronicle.replay_shape (
     PRIMARY KEY (pipeline, relation_id, lsn)
 );
 
+-- Up to where a follower has seen the changes: lsn/seq, as "pgchronicle watch" writes it. Whoever
+-- follows under a name holds an advisory lock of that name.
+CREATE TABLE IF NOT EXISTS pgchronicle.cursor (
+    pipeline   text NOT NULL,
+    name       text NOT NULL,
+    position   text NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (pipeline, name)
+);
+
 -- When the checkpoint stood where: what acknowledge.hold_back goes by when it is a time.
 CREATE TABLE IF NOT EXISTS pgchronicle.position_mark (
     pipeline  text NOT NULL,

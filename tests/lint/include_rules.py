@@ -39,7 +39,7 @@ PROJECT_INCLUDES = {
     "reports": {"reading", "pq", "config/error.hpp", "config/read_file.hpp"},
     "following": {
         "reading", "pq", "pgoutput", "config/settings.hpp", "history_writer/table_pattern.hpp",
-        "history_writer/pg/metadata.hpp",
+        "history_writer/history_table.hpp", "history_writer/pg/metadata.hpp",
     },
     "initial_copy": {
         "source_catalog", "history_writer", "history_writer/pg", "pq", "pgoutput", "log",
