@@ -2,6 +2,7 @@
 
 #include "commands/bookmark.hpp"
 #include "commands/check.hpp"
+#include "commands/cli_watch.hpp"
 #include "commands/history.hpp"
 #include "commands/init.hpp"
 #include "commands/refusal.hpp"
@@ -77,6 +78,7 @@ struct Arguments {
     commands::BookmarkDropOptions bookmark_drop;
     commands::ReplayOptions replay;
     std::string replay_until;
+    commands::WatchOptions watch;
 };
 
 std::optional<pgoutput::Lsn> lsn_of(const std::string& text) {
@@ -168,6 +170,7 @@ struct CommandLine {
         add_bookmark();
         add_replay();
         add_repair();
+        commands::add_watch(app, arguments.watch, [this](CLI::App& to) { takes_config(to); });
     }
 
 private:
@@ -370,6 +373,7 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
     if (given("verify")) return commands::verify(settings, arguments.verify, std::cout, std::cerr);
     if (given("history"))
         return commands::history(settings, arguments.history, std::cout, std::cerr);
+    if (given("watch")) return commands::watch(settings, arguments.watch, std::cerr);
     if (given("bookmark")) return bookmark(*app.get_subcommand("bookmark"), settings, arguments);
     return repair(*app.get_subcommand("repair"), settings, arguments);
 }
