@@ -116,6 +116,41 @@ void read_interference(
     }
 }
 
+// Row (exists, returns rows, executable, signatures of that name).
+constexpr const char* function_sql = R"(
+SELECT count(*) FILTER (WHERE fits) > 0, coalesce(bool_or(proretset) FILTER (WHERE fits), false),
+       coalesce(bool_or(has_function_privilege(oid, 'EXECUTE')
+                        AND has_schema_privilege(pronamespace, 'USAGE')) FILTER (WHERE fits), false),
+       coalesce(array_agg(format('%s(%s)', proname, pg_get_function_identity_arguments(oid))
+                          ORDER BY oid) FILTER (WHERE NOT fits), '{}')
+FROM (SELECT p.*, p.prokind = 'f' AND p.pronargs = 1
+             AND p.proargtypes[0] = 'jsonb'::regtype AS fits
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE n.nspname = $1 AND p.proname = $2) named
+)";
+
+void read_change_functions(
+    pq::Connection& target,
+    const std::vector<history_writer::HistoryTable>& planned,
+    TargetFacts& facts
+) {
+    for (const auto& table : planned) {
+        if (table.on_change.empty()) continue;
+        const auto dot = table.on_change.find('.');
+        const auto row = target.exec(
+            function_sql, {table.on_change.substr(0, dot), table.on_change.substr(dot + 1)}
+        );
+        facts.change_functions.push_back(
+            {.table = table.source_schema + "." + table.source_table,
+             .name = table.on_change,
+             .exists = row.boolean(0, 0),
+             .returns_rows = row.boolean(0, 1),
+             .executable = row.boolean(0, 2),
+             .others = pq::parse_array_text(row.text(0, 3))}
+        );
+    }
+}
+
 /// What the metadata says, if it is there and may be read; judge_rights tells when it may not.
 void read_metadata(pq::Connection& target, const config::Settings& settings, TargetFacts& facts) {
     const auto schema = facts.schemas.find("pgchronicle");
@@ -160,6 +195,7 @@ TargetFacts gather_target(pq::Connection& target, const replicator::Facts& facts
     }
     read_relations(target, planned, result);
     read_interference(target, planned, result);
+    read_change_functions(target, planned, result);
     read_metadata(target, facts.settings, result);
     result.lock_holder =
         history_writer::pg::pipeline_lock_holder(target, facts.settings.pipeline, "");

@@ -102,6 +102,8 @@ config::Settings settings_of_copy(const config::Settings& settings, const std::s
     auto shadow = settings;
     shadow.pipeline = history_writer::pipeline_of_copy(settings.pipeline, into);
     shadow.target.schema = into;
+    // What is copied has been told already.
+    for (auto& [table, rules] : shadow.tables.overrides) rules.on_change.reset();
     return shadow;
 }
 

@@ -151,7 +151,6 @@ void read_history_columns(MapReader map, HistoryColumnNames& names) {
 /// What a later version will let one table, or all of them, choose.
 void read_reserved(MapReader& map) {
     map.supports_only("on_type_change", "stop");
-    map.unsupported("on_change");
 }
 
 TableOverride read_override(MapReader map) {
@@ -166,6 +165,7 @@ TableOverride read_override(MapReader map) {
         map.word("intra_transaction", intra_transaction_words, result.intra_transaction.emplace());
     }
     if (map.has("on_error")) map.word("on_error", on_error_words, result.on_error.emplace());
+    if (map.has("on_change")) map.text("on_change", result.on_change.emplace());
     if (map.has("track")) map.list("track", result.track.emplace());
     read_reserved(map);
     map.finish();

@@ -88,6 +88,8 @@ struct TableOverride {
     std::optional<OnUnknownKey> on_unknown_key{};
     std::optional<IntraTransaction> intra_transaction{};
     std::optional<OnError> on_error{};
+    /// Function "schema.name" of the target that is called for each new version of the table.
+    std::optional<std::string> on_change{};
     /// Columns whose changes make versions, besides the key's; without a value, all of them.
     /// Changes of others overwrite the open version.
     std::optional<std::vector<std::string>> track{};

@@ -272,6 +272,14 @@ void check_overrides(Findings& findings, const Settings& settings) {
         }
         check_renames(findings, key, rules, settings.tables.history_columns);
         check_track(findings, key, rules);
+        if (rules.on_change && !is_qualified(*rules.on_change)) {
+            findings.add(
+                key + ".on_change",
+                "function " + quoted(*rules.on_change) + " names no schema",
+                {},
+                "Write schema.function, without arguments: it takes one, of type jsonb."
+            );
+        }
         if (!rules.target_table) continue;
         findings.name(key + ".target", *rules.target_table);
         const auto schema = one_schema ? std::string{} : table.substr(0, table.find('.'));

@@ -188,6 +188,7 @@ HistoryTable plan_history_table(
     const config::TableOverride none;
     const auto found = settings.tables.overrides.find(qualified(source));
     const auto& override = found == settings.tables.overrides.end() ? none : found->second;
+    table.on_change = override.on_change.value_or("");
     if (override.on_unknown_key) table.on_unknown_key = *override.on_unknown_key;
 
     const auto tracked = [&](const std::string& column) {

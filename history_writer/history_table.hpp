@@ -73,6 +73,8 @@ struct HistoryTable {
     /// Of the changes that one transaction makes to a key, only their net effect is kept. Not
     /// without a key.
     bool collapse{false};
+    /// "schema.function" of the target, called for each new version; empty: none.
+    std::string on_change{};
 
     /// For each column of the relation: its index in `columns`, or -1 when it is excluded.
     std::vector<std::int32_t> kept;

@@ -130,6 +130,16 @@ struct Interference {
     bool silent{true};  ///< It can change or lose versions without an error.
 };
 
+/// A function that is to be called for the new versions of a table.
+struct ChangeFunction {
+    std::string table;   ///< schema.table of the source.
+    std::string name;    ///< schema.function, as it is configured.
+    bool exists{false};  ///< With one argument of type jsonb.
+    bool returns_rows{false};
+    bool executable{false};             ///< By the connected role, its schema included.
+    std::vector<std::string> others{};  ///< Of that name, with other arguments.
+};
+
 struct TargetFacts {
     int version{0};
     history_writer::TargetTypes types{};
@@ -143,6 +153,7 @@ struct TargetFacts {
     std::map<std::string, SchemaRights> schemas;  ///< The history's and "pgchronicle".
     std::map<history_writer::TargetName, TargetRelation> relations;
     std::vector<Interference> interference;
+    std::vector<ChangeFunction> change_functions{};
     std::optional<history_writer::Checkpoint> checkpoint;
     bool history_empty{true};  ///< Meant for when there is no checkpoint.
     std::string lock_holder;   ///< Who holds the pipeline's lock; empty: nobody.

@@ -49,6 +49,9 @@ void judge_kept_slots(const Facts& facts, std::vector<Problem>& problems);
 /// The replay of the pipeline itself that is under way, or nothing.
 [[nodiscard]] const history_writer::KeptSlot* replay_under_way(const Facts& facts);
 
+/// preflight_functions.cpp: what on_change names.
+void judge_change_functions(const TargetFacts& target, std::vector<Problem>& problems);
+
 /// preflight_target.cpp: server, rights, names, checkpoint.
 void judge_target(const Facts& facts, std::vector<Problem>& problems);
 

@@ -311,6 +311,7 @@ void judge_target(const Facts& facts, Problems& problems) {
         }
     }
     judge_interference(target, problems);
+    judge_change_functions(target, problems);
     judge_feedback(facts, problems);
     judge_checkpoint(facts, problems);
     if (!target.lock_holder.empty()) {

@@ -59,6 +59,7 @@ PgHistorySink::PgHistorySink(
 )
     : target_{target},
       pipeline_{std::move(pipeline)},
+      on_change_{target_, pipeline_},
       slot_start_{checkpoint.slot_start},
       slot_start_time_{checkpoint.slot_start_time},
       last_commit_end_{checkpoint.last_commit_end} {
@@ -108,6 +109,7 @@ void PgHistorySink::retire_superseded() {
 
 void PgHistorySink::will_write(const std::shared_ptr<const HistoryTable>& table) {
     writer_of(table);
+    on_change_.prepare(table);
     written_.insert(table);
 }
 
@@ -212,6 +214,7 @@ Stored PgHistorySink::write(ChangeBatch& batch) {
         });
     }
     if (batch.continues) return stored_;
+    on_change_.call(written_, last_commit_end_, batch.last_commit_end);
     failpoint(Failpoint::after_rows_before_checkpoint);
     commit(batch);
     failpoint(Failpoint::after_commit_before_ack);

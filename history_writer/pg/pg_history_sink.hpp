@@ -2,6 +2,7 @@
 
 #include "history_writer/checkpoint.hpp"
 #include "history_writer/history_table.hpp"
+#include "history_writer/pg/on_change.hpp"
 #include "history_writer/pg/table_writer.hpp"
 #include "history_writer/sink.hpp"
 #include "pq/connection.hpp"
@@ -61,6 +62,7 @@ private:
 
     pq::Connection& target_;
     std::string pipeline_;
+    OnChange on_change_;
     pgoutput::Lsn slot_start_;
     std::optional<pgoutput::PgTimestamp> slot_start_time_;
     pgoutput::Lsn last_commit_end_;

@@ -235,8 +235,6 @@ TEST_CASE("what a later version will do is refused, not ignored", "[config]") {
          "x.yaml:8: tables.overrides.a.b.on_type_change: \"text\" is not supported by this "
          "version\n"
          "HINT:  Allowed: stop."},
-        {good + "tables: {overrides: {a.b: {on_change: f}}}\n",
-         "x.yaml:5: tables.overrides.a.b.on_change" + no},
         {"source: {dsn: host=a, slot: s, publication: p}\n"
          "target: {dsn: host=b, distribute: citus}\n",
          "x.yaml:2: target.distribute" + no},
@@ -252,6 +250,9 @@ TEST_CASE("values that make no sense are refused at their line", "[config]") {
         {good + "tables:\n  include:\n    - a.b\n    - orders\n",
          "x.yaml:8: tables.include[1]: pattern \"orders\" names no schema\n"
          "HINT:  Write schema.table; each part may hold * and ?, as in public.* or *.orders."},
+        {good + "tables: {overrides: {a.b: {on_change: assess}}}\n",
+         "x.yaml:5: tables.overrides.a.b.on_change: function \"assess\" names no schema\n"
+         "HINT:  Write schema.function, without arguments: it takes one, of type jsonb."},
         {good + "\nmemory_limit: 64MiB\n",
          "x.yaml:6: memory_limit: memory_limit must be at least three times batch.max_bytes\n"
          "DETAIL:  memory_limit is 64MiB, batch.max_bytes is 32MiB: one batch is being built, one "

@@ -179,3 +179,25 @@ TEST_CASE("a publication that the checkpoint knows and nobody configures is fata
     CHECK(only(facts).what == "publication \"cdc_more\" is not configured any more");
     CHECK(only(facts).severity == Severity::fatal);
 }
+
+TEST_CASE("a function that is called for changes must be there and fit", "[preflight]") {
+    Facts facts = good();
+    facts.target->change_functions = {
+        {.table = "operations.orders", .name = "risk.assess", .exists = true, .executable = true}};
+    CHECK(preflight(facts).empty());
+
+    auto& function = facts.target->change_functions.front();
+    function.exists = false;
+    function.others = {"assess(change json)"};
+    CHECK(has(only(facts).what, "function \"risk.assess\" does not exist"));
+    CHECK(has(only(facts).detail, "assess(change json)"));
+    CHECK(has(only(facts).mending_sql, "CREATE FUNCTION \"risk\".\"assess\"(change jsonb)"));
+
+    function.exists = true;
+    function.returns_rows = true;
+    CHECK(has(only(facts).what, "returns a set of rows"));
+
+    function.returns_rows = false;
+    function.executable = false;
+    CHECK(has(only(facts).mending_sql, "GRANT EXECUTE ON FUNCTION \"risk\".\"assess\"(jsonb)"));
+}
