@@ -54,6 +54,10 @@ void append_escape(std::string& out, unsigned char c) {
     }
 }
 
+bool is_number(std::uint32_t type_oid) {
+    return std::ranges::find(oids_of_numbers, type_oid) != oids_of_numbers.end();
+}
+
 /// NaN and infinities, which JSON does not know, begin like this: as does no number.
 bool is_finite(std::string_view number) {
     const auto digits = number.starts_with('-') ? number.substr(1) : number;
@@ -106,7 +110,7 @@ void append_json_value(
     } else if (type_oid == oid_of_json) {
         // It keeps its blanks; a line's end can only be one of them.
         for (const char c : *value) out += c == '\n' || c == '\r' ? ' ' : c;
-    } else if (std::ranges::find(oids_of_numbers, type_oid) != oids_of_numbers.end() && is_finite(*value)) {
+    } else if (is_number(type_oid) && is_finite(*value)) {
         out += *value;
     } else {
         append_json_string(out, *value);
