@@ -19,31 +19,43 @@ std::size_t display_width(const std::string& text) {
     }));
 }
 
-AlignedTable::AlignedTable(std::vector<std::string> head) {
-    add(std::move(head));
+AlignedTable::AlignedTable(std::vector<std::string> head) : right_(head.size(), false) {
+    std::vector<Style> bold(head.size(), Style::bold);
+    add(std::move(head), std::move(bold));
 }
 
-void AlignedTable::add(std::vector<std::string> cells) {
+void AlignedTable::add(std::vector<std::string> cells, std::vector<Style> styles) {
     for (std::string& cell : cells) cell = one_line(cell);
-    rows_.push_back(std::move(cells));
+    styles.resize(cells.size(), Style::plain);
+    rows_.push_back({std::move(cells), std::move(styles)});
 }
 
-void AlignedTable::print(std::ostream& out) const {
-    std::vector<std::size_t> widths(rows_.front().size());
-    for (const auto& row : rows_) {
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], display_width(row[i]));
+std::string
+AlignedTable::line_of(const Row& row, const std::vector<std::size_t>& widths, bool colours) const {
+    std::string line;
+    std::string gap;  // Before the next cell; not at the line's end.
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+        const std::string& cell = row.cells[i];
+        const std::string padding(widths[i] - display_width(cell), ' ');
+        if (right_[i]) gap += padding;
+        if (!cell.empty()) {
+            line += gap + styled(cell, row.styles[i], colours);
+            gap.clear();
+        }
+        gap += "  ";
+        if (!right_[i]) gap += padding;
+    }
+    return line;
+}
+
+void AlignedTable::print(std::ostream& out, bool colours) const {
+    std::vector<std::size_t> widths(rows_.front().cells.size());
+    for (const Row& row : rows_) {
+        for (std::size_t i = 0; i < row.cells.size(); ++i) {
+            widths[i] = std::max(widths[i], display_width(row.cells[i]));
         }
     }
-    for (const auto& row : rows_) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            line += row[i];
-            line.append(widths[i] - display_width(row[i]) + 2, ' ');
-        }
-        line.erase(line.find_last_not_of(' ') + 1);
-        out << line << '\n';
-    }
+    for (const Row& row : rows_) out << line_of(row, widths, colours) << '\n';
 }
 
 }  // namespace pgchronicle::commands

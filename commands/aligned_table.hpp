@@ -1,5 +1,6 @@
 #pragma once
 
+#include "commands/colour.hpp"
 #include "log/printable.hpp"
 
 #include <cstddef>
@@ -17,13 +18,25 @@ class AlignedTable {
 public:
     explicit AlignedTable(std::vector<std::string> head);
 
-    /// A row with a cell for each column of the head.
-    void add(std::vector<std::string> cells);
+    /// A row with a cell for each column of the head, and the cells' styles; none: all plain.
+    void add(std::vector<std::string> cells, std::vector<Style> styles = {});
 
-    void print(std::ostream& out) const;
+    /// Numbers end where the column does.
+    void align_right(std::size_t column) { right_[column] = true; }
+
+    /// Without colours, styles are not shown. The head is bold.
+    void print(std::ostream& out, bool colours = false) const;
 
 private:
-    std::vector<std::vector<std::string>> rows_;  ///< The head is the first one.
+    struct Row {
+        std::vector<std::string> cells;
+        std::vector<Style> styles;
+    };
+    [[nodiscard]] std::string
+    line_of(const Row& row, const std::vector<std::size_t>& widths, bool colours) const;
+
+    std::vector<Row> rows_;  ///< The head is the first one.
+    std::vector<bool> right_;
 };
 
 /// Characters, as far as bytes tell: combining and wide ones count as one.

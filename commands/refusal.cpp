@@ -5,6 +5,24 @@
 #include <ostream>
 
 namespace pgchronicle::commands {
+namespace {
+
+int exit_code_of(reading::ErrorKind kind) {
+    switch (kind) {
+    case reading::ErrorKind::not_found:
+    case reading::ErrorKind::ambiguous:
+    case reading::ErrorKind::bad_request:
+        return exit_usage;
+    case reading::ErrorKind::too_early:
+    case reading::ErrorKind::too_late:
+        return exit_check_failed;
+    case reading::ErrorKind::not_ready:
+        return exit_try_again;
+    }
+    return exit_needs_operator;
+}
+
+}  // namespace
 
 int report(const Refusal& refusal, std::ostream& err) {
     // A server's text may hold names that somebody else has chosen: none begins a line of its own.
@@ -26,6 +44,18 @@ int report(const pq::Error& error, std::ostream& err) {
     );
     if (!error.context().empty()) err << "CONTEXT:  " << one_line(error.context()) << '\n';
     return final ? exit_needs_operator : exit_try_again;
+}
+
+int report(const reading::Error& error, std::ostream& err) {
+    return report(
+        Refusal{
+            .exit_code = exit_code_of(error.kind),
+            .primary = error.primary,
+            .detail = error.detail,
+            .hint = error.hint,
+        },
+        err
+    );
 }
 
 }  // namespace pgchronicle::commands

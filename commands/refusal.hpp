@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pq/error.hpp"
+#include "reading/error.hpp"
 
 #include <iosfwd>
 #include <string>
@@ -28,5 +29,9 @@ int report(const Refusal& refusal, std::ostream& err);
 /// The same for an error that ended a command: 3 when only an operator can mend it, 4 when trying
 /// again later may help.
 int report(const pq::Error& error, std::ostream& err);
+
+/// The same for a request that cannot be answered: 2 where it asks for what is not there, 1 where
+/// the history does not reach, 4 where it will.
+int report(const reading::Error& error, std::ostream& err);
 
 }  // namespace pgchronicle::commands

@@ -14,6 +14,16 @@ namespace {
 /// A longer value would push the ones beside it off the screen.
 constexpr std::size_t value_width_max = 40;
 
+/// Where print_versions puts it.
+constexpr std::size_t operation_column = 2;
+
+/// What ends a row, and what begins one.
+Style style_of(const std::string& operation) {
+    if (operation == "DELETE" || operation == "TRUNCATE" || operation == "REKEY") return Style::red;
+    if (operation == "INSERT" || operation == "SNAPSHOT") return Style::green;
+    return Style::plain;
+}
+
 std::string shown_value(const std::optional<std::string>& value) {
     if (!value) return "NULL";
     // Text that looks like nothing, or like NULL, is told apart by quotes.
@@ -29,7 +39,7 @@ bool same_in_all(const RowVersions& row, std::size_t column) {
 
 }  // namespace
 
-void print_versions(const RowVersions& row, std::ostream& out) {
+void print_versions(const RowVersions& row, std::ostream& out, bool colours) {
     std::vector<std::size_t> changing;
     std::vector<std::size_t> constant;
     for (std::size_t i = 0; i < row.columns.size(); ++i) {
@@ -47,16 +57,19 @@ void print_versions(const RowVersions& row, std::ostream& out) {
             version.lsn_from,
             version.change_seq,
         };
+        std::vector<Style> styles(cells.size(), Style::plain);
+        styles[operation_column] = style_of(version.operation);
         for (const std::size_t i : changing) {
             const bool changed = before != nullptr && before->values[i] != version.values[i];
             cells.push_back((changed ? "*" : " ") + shown_value(version.values[i]));
+            styles.push_back(changed ? Style::yellow : Style::plain);
         }
-        table.add(std::move(cells));
+        table.add(std::move(cells), std::move(styles));
         before = &version;
     }
     const std::size_t count = row.versions.size();
     out << fmt::format("{}: {} version{}\n\n", one_line(row.title), count, count == 1 ? "" : "s");
-    table.print(out);
+    table.print(out, colours);
     if (constant.empty()) return;
     out << (count == 1 ? "\n" : "\nthe same in every version:\n");
     std::size_t width = 0;

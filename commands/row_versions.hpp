@@ -24,8 +24,8 @@ struct RowVersions {
 };
 
 /// A table with a line for each version and a column for each value that is not the same in all of
-/// them; a value that differs from the version before is marked with '*'. What is the same in all
-/// is listed below.
-void print_versions(const RowVersions& row, std::ostream& out);
+/// them; a value that differs from the version before is marked with '*', and coloured. What is the
+/// same in all is listed below.
+void print_versions(const RowVersions& row, std::ostream& out, bool colours = false);
 
 }  // namespace pgchronicle::commands

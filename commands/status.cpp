@@ -301,10 +301,16 @@ int status(const config::Settings& settings, const StatusOptions& options, std::
         report.source_error = error.primary();
     }
     compute_lag(settings, clocks, report);
-    if (options.json) {
+    switch (options.format) {
+    case reading::Format::table:
+        print_text(report, out, options.colours);
+        break;
+    case reading::Format::csv:
+        print_csv(report, out);
+        break;
+    case reading::Format::json:
         print_json(report, out);
-    } else {
-        print_text(report, out);
+        break;
     }
     constexpr int target_unreachable = 1;
     return report.target_error.empty() ? 0 : target_unreachable;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "reading/output.hpp"
 
 #include <chrono>
 #include <iosfwd>
@@ -8,7 +9,8 @@
 namespace pgchronicle::commands {
 
 struct StatusOptions {
-    bool json{false};
+    reading::Format format{reading::Format::table};
+    bool colours{false};  ///< Of the text.
     /// How long to wait for a sign of rows being stored, twice at most; 0: do not. Servers tell of
     /// them about once a second.
     std::chrono::milliseconds patience{1500};

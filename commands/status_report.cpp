@@ -2,6 +2,7 @@
 
 #include "commands/aligned_table.hpp"
 #include "history_writer/pg/text_literals.hpp"
+#include "reading/output.hpp"
 
 #include <fmt/format.h>
 
@@ -118,6 +119,12 @@ void print_line(std::ostream& out, std::string_view name, const std::string& val
     if (!value.empty()) out << fmt::format("{:<10} {}\n", name, one_line(value));
 }
 
+void print_health(std::ostream& out, const std::string& health, bool colours) {
+    if (health.empty()) return;
+    const auto style = health == "green" ? Style::green : Style::red;
+    out << fmt::format("{:<10} {}\n", "health", styled(health, style, colours));
+}
+
 std::string lag_text(const StatusReport& report) {
     std::string text;
     if (report.lag_bytes) text = bytes_text(*report.lag_bytes);
@@ -160,7 +167,7 @@ std::string lsn_cell(const std::optional<pgoutput::Lsn>& lsn) {
     return lsn ? to_string(*lsn) : std::string{};
 }
 
-void print_tables(const StatusReport& report, std::ostream& out) {
+void print_tables(const StatusReport& report, std::ostream& out, bool colours) {
     AlignedTable table{{"table", "history", "state", "rows copied", "consistent from"}};
     for (const TableReport& row : report.tables) {
         table.add(
@@ -172,10 +179,10 @@ void print_tables(const StatusReport& report, std::ostream& out) {
         );
     }
     out << '\n';
-    table.print(out);
+    table.print(out, colours);
 }
 
-void print_quarantines(const StatusReport& report, std::ostream& out) {
+void print_quarantines(const StatusReport& report, std::ostream& out, bool colours) {
     AlignedTable table{{"quarantine of", "from", "since", "state", "message"}};
     for (const QuarantineReport& row : report.quarantines) {
         table.add(
@@ -187,10 +194,10 @@ void print_quarantines(const StatusReport& report, std::ostream& out) {
         );
     }
     out << '\n';
-    table.print(out);
+    table.print(out, colours);
 }
 
-void print_gaps(const StatusReport& report, std::ostream& out) {
+void print_gaps(const StatusReport& report, std::ostream& out, bool colours) {
     AlignedTable table{{"gap", "in", "from", "to", "reason", "detail", "since"}};
     for (const GapReport& gap : report.gaps) {
         table.add(
@@ -204,10 +211,10 @@ void print_gaps(const StatusReport& report, std::ostream& out) {
         );
     }
     out << '\n';
-    table.print(out);
+    table.print(out, colours);
 }
 
-void print_kept(const StatusReport& report, std::ostream& out) {
+void print_kept(const StatusReport& report, std::ostream& out, bool colours) {
     AlignedTable table{{"kept for", "position", "retains", "WAL", "slot"}};
     for (const KeptReport& kept : report.kept) {
         table.add(
@@ -219,7 +226,7 @@ void print_kept(const StatusReport& report, std::ostream& out) {
         );
     }
     out << '\n';
-    table.print(out);
+    table.print(out, colours);
 }
 
 }  // namespace
@@ -237,12 +244,12 @@ std::string bytes_text(std::uint64_t bytes) {
     return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units.at(unit));
 }
 
-void print_text(const StatusReport& report, std::ostream& out) {
+void print_text(const StatusReport& report, std::ostream& out, bool colours) {
     print_line(out, "pipeline", report.pipeline);
     std::string state = report.state;
     if (!report.lock_holder.empty()) state += ", by " + report.lock_holder;
     print_line(out, "state", state);
-    print_line(out, "health", health_of(report));
+    print_health(out, health_of(report), colours);
     print_line(
         out, "target", report.target_error.empty() ? "" : "cannot be asked: " + report.target_error
     );
@@ -274,10 +281,46 @@ void print_text(const StatusReport& report, std::ostream& out) {
     const auto left_behind = report.quarantines.size();
     print_line(out, "quarantine", left_behind == 0 ? "" : std::to_string(left_behind));
     print_line(out, "gaps", report.target_error.empty() ? std::to_string(report.gaps.size()) : "");
-    if (!report.tables.empty()) print_tables(report, out);
-    if (!report.quarantines.empty()) print_quarantines(report, out);
-    if (!report.gaps.empty()) print_gaps(report, out);
-    if (!report.kept.empty()) print_kept(report, out);
+    if (!report.tables.empty()) print_tables(report, out, colours);
+    if (!report.quarantines.empty()) print_quarantines(report, out, colours);
+    if (!report.gaps.empty()) print_gaps(report, out, colours);
+    if (!report.kept.empty()) print_kept(report, out, colours);
+}
+
+void print_csv(const StatusReport& report, std::ostream& out) {
+    std::string text;
+    const auto line = [&](const char* name, const reading::Value& value) {
+        reading::append_csv_line(text, {name, value});
+    };
+    const auto word = [](const std::string& value) {
+        return value.empty() ? reading::Value{} : reading::Value{value};
+    };
+    const auto position = [](const std::optional<pgoutput::Lsn>& lsn) {
+        return lsn ? reading::Value{to_string(*lsn)} : reading::Value{};
+    };
+    const auto number = [](const auto& value) {
+        return value ? reading::Value{fmt::format("{}", *value)} : reading::Value{};
+    };
+    const auto decimal = [](const std::optional<double>& value) {
+        return value ? reading::Value{fmt::format("{:.3f}", *value)} : reading::Value{};
+    };
+    line("name", "value");
+    line("pipeline", report.pipeline);
+    line("state", report.state);
+    line("health", word(health_of(report)));
+    line("lock_holder", word(report.lock_holder));
+    line("target_error", word(report.target_error));
+    line("source_error", word(report.source_error));
+    line("position", position(report.position));
+    line("last_commit_end", position(report.last_commit_end));
+    line("last_commit_time", word(report.last_commit_time));
+    line("updated_at", word(report.updated_at));
+    line("source_position", position(report.source_position));
+    line("lag_bytes", number(report.lag_bytes));
+    line("lag_seconds", decimal(report.lag_seconds));
+    line("rows_per_second", decimal(report.rows_per_second));
+    line("retained_bytes", number(report.retained_bytes));
+    out << text;
 }
 
 void print_json(const StatusReport& report, std::ostream& out) {

@@ -85,7 +85,9 @@ struct StatusReport {
 /// green; red: something is missing that nobody has mended or accepted; empty: it is not known.
 [[nodiscard]] std::string health_of(const StatusReport& report);
 
-void print_text(const StatusReport& report, std::ostream& out);
+void print_text(const StatusReport& report, std::ostream& out, bool colours = false);
+/// Lines of name and value: what is one value in the JSON, under the same name.
+void print_csv(const StatusReport& report, std::ostream& out);
 void print_json(const StatusReport& report, std::ostream& out);
 
 /// 1536 becomes "1.5 KiB".

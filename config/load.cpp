@@ -188,7 +188,6 @@ std::vector<std::string> unserved_keys(const Settings& settings) {
         warnings.push_back(settings.file + ": " + key + ": no effect in this version");
     };
     if (settings.http_listen) warn("http.listen");
-    if (!settings.reports_dir.empty()) warn("reports.dir");
     return warnings;
 }
 

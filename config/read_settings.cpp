@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -262,7 +263,10 @@ Settings read_settings(const DocumentNode& document, Reading& reading) {
     }
     http.finish();
     auto reports = map.section("reports");
-    reports.text("dir", settings.reports_dir);
+    if (std::string dir; reports.text("dir", dir), !dir.empty()) {
+        const std::filesystem::path beside{reading.file};
+        settings.reports_dir = (beside.parent_path() / dir).string();
+    }
     reports.finish();
     read_log(map.section("log"), settings.log);
     map.unsupported("apply");

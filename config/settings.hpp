@@ -169,7 +169,8 @@ struct Settings {
     Acknowledge acknowledge;
     std::string spool_dir{"/var/tmp"};
     std::optional<std::string> http_listen;  ///< Key `http.listen`.
-    std::string reports_dir;                 ///< Key `reports.dir`.
+    /// Key `reports.dir`; a relative one is beside the file. Empty: there are no reports.
+    std::string reports_dir;
     Log log;
     std::vector<std::string> warnings;  ///< What the operator should know; to be logged.
 

@@ -54,10 +54,6 @@ void append_escape(std::string& out, unsigned char c) {
     }
 }
 
-bool is_number(std::uint32_t type_oid) {
-    return std::ranges::find(oids_of_numbers, type_oid) != oids_of_numbers.end();
-}
-
 /// NaN and infinities, which JSON does not know, begin like this: as does no number.
 bool is_finite(std::string_view number) {
     const auto digits = number.starts_with('-') ? number.substr(1) : number;
@@ -71,6 +67,10 @@ std::optional<Format> parse_format(std::string_view text) {
     if (text == "csv") return Format::csv;
     if (text == "json") return Format::json;
     return std::nullopt;
+}
+
+bool is_number(std::uint32_t type_oid) {
+    return std::ranges::find(oids_of_numbers, type_oid) != oids_of_numbers.end();
 }
 
 void append_json_string(std::string& out, std::string_view text) {

@@ -17,6 +17,9 @@ enum class Format : std::uint8_t { table, csv, json };
 /// "table", "csv" or "json"; nothing for any other text.
 [[nodiscard]] std::optional<Format> parse_format(std::string_view text);
 
+/// Whether values of the type are numbers: integers, numeric, floating point, oid.
+[[nodiscard]] bool is_number(std::uint32_t type_oid);
+
 /// A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -38,4 +38,13 @@ struct RowHistory {
     const std::vector<std::string>& key
 );
 
+/// {"table", "key", "position", "versions": [{..., "changed", "values"}]}, compact. `position`: the
+/// checkpoint's, as of which this is known.
+[[nodiscard]] std::string
+to_json(const HistoryTable& table, const RowHistory& row, std::optional<pgoutput::Lsn> position);
+
+/// A row for each version: our own columns under the names that they have in the history, then the
+/// source's.
+[[nodiscard]] Rows to_rows(const HistoryTable& table, const RowHistory& row);
+
 }  // namespace pgchronicle::reading

@@ -2,8 +2,7 @@
 
 #include "commands/bookmark.hpp"
 #include "commands/check.hpp"
-#include "commands/cli_watch.hpp"
-#include "commands/history.hpp"
+#include "commands/cli_reading.hpp"
 #include "commands/init.hpp"
 #include "commands/refusal.hpp"
 #include "commands/repair_gap.hpp"
@@ -11,7 +10,6 @@
 #include "commands/repair_skip.hpp"
 #include "commands/repair_source.hpp"
 #include "commands/replay.hpp"
-#include "commands/status.hpp"
 #include "commands/verify.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
@@ -64,8 +62,7 @@ struct Arguments {
     std::string config_file;
     std::string until_lsn;
     bool until_current{false};
-    bool json{false};
-    commands::HistoryOptions history;
+    commands::ReadingCommands reading;
     commands::InitOptions init;
     commands::RepairSkipOptions skip;
     commands::VerifyOptions verify;
@@ -164,9 +161,8 @@ struct CommandLine {
             "check", "Find what would stop or surprise run, and the SQL that mends it"
         ));
         add_init();
-        add_status();
+        arguments.reading.add_to(app, [&](CLI::App& command) { takes_config(command); });
         add_verify();
-        add_history();
         add_bookmark();
         add_replay();
         add_repair();
@@ -199,14 +195,6 @@ private:
             ->excludes(until);
     }
 
-    void add_status() {
-        auto* status = app.add_subcommand(
-            "status", "One look: state, lag, rows per second, slot, tables, gaps"
-        );
-        takes_config(*status);
-        status->add_flag("--json", arguments.json, "As one JSON object");
-    }
-
     void add_verify() {
         auto* verify = app.add_subcommand(
             "verify", "Prove that history and source are equal at one LSN, while both go on"
@@ -232,15 +220,6 @@ private:
             "--max-keys", options.keys_max, "Differences told one by one, per table (default 20)"
         );
         verify->add_flag("--json", options.json, "As one JSON object");
-    }
-
-    void add_history() {
-        auto* history = app.add_subcommand("history", "Every version of one row, and what changed");
-        takes_config(*history);
-        history->add_option("table", arguments.history.table, "schema.table, or table")->required();
-        history->add_option(
-            "key", arguments.history.key, "Values of the row key's columns, in key order"
-        );
     }
 
     void add_init() {
@@ -362,6 +341,7 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
         }
         return commands::init(arguments.init, std::cout, std::cerr);
     }
+    if (const auto code = arguments.reading.run_alone(app)) return *code;
     const auto file = config::find_config_file(
         arguments.config_file.empty() ? std::nullopt : std::optional{arguments.config_file}
     );
@@ -369,11 +349,8 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
     if (given("replay")) return replay(file, arguments);
     const auto settings = config::load(file);
     if (given("check")) return commands::check(settings, {}, std::cout);
-    if (given("status")) return commands::status(settings, {.json = arguments.json}, std::cout);
+    if (const auto code = arguments.reading.run(app, settings)) return *code;
     if (given("verify")) return commands::verify(settings, arguments.verify, std::cout, std::cerr);
-    if (given("history"))
-        return commands::history(settings, arguments.history, std::cout, std::cerr);
-    if (given("watch")) return commands::watch(settings, arguments.watch, std::cerr);
     if (given("bookmark")) return bookmark(*app.get_subcommand("bookmark"), settings, arguments);
     return repair(*app.get_subcommand("repair"), settings, arguments);
 }
@@ -390,6 +367,8 @@ int main(int argc, char** argv) {
     } catch (const config::ConfigError& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return commands::exit_usage;
+    } catch (const reading::Error& error) {
+        return commands::report(error, std::cerr);
     } catch (const pq::Error& error) {
         return commands::report(error, std::cerr);
     } catch (const std::exception& error) {
