@@ -81,7 +81,7 @@ status: ## state, lag, tables (pgchronicle status)
 logs: ## follow pgchronicle's log
 	@scripts/stack logs
 
-analytics: ## top customers, top products, orders by status, customers over time
+analytics: ## reports: top customers, top products, orders by status, customers over time
 	@scripts/stack analytics
 
 query-views: ## the four views

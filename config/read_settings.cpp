@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -240,6 +239,13 @@ void read_log(MapReader map, Log& log) {
     map.finish();
 }
 
+/// A relative path is meant from the configuration's own folder.
+std::string beside(const std::string& file, const std::string& path) {
+    const auto slash = file.rfind('/');
+    if (path.starts_with('/') || slash == std::string::npos) return path;
+    return file.substr(0, slash + 1) + path;
+}
+
 }  // namespace
 
 Settings read_settings(const DocumentNode& document, Reading& reading) {
@@ -264,8 +270,7 @@ Settings read_settings(const DocumentNode& document, Reading& reading) {
     http.finish();
     auto reports = map.section("reports");
     if (std::string dir; reports.text("dir", dir), !dir.empty()) {
-        const std::filesystem::path beside{reading.file};
-        settings.reports_dir = (beside.parent_path() / dir).string();
+        settings.reports_dir = beside(reading.file, dir);
     }
     reports.finish();
     read_log(map.section("log"), settings.log);

@@ -1,4 +1,4 @@
--- The four views over the current versions. Run as analytics_user in analytics_db, once
+-- Views over the current versions. Run as analytics_user in analytics_db, once
 -- pgchronicle's first run has created the history tables. Safe to run again.
 
 CREATE OR REPLACE VIEW analytics.open_orders_by_delivery_date_status AS
@@ -33,3 +33,26 @@ WHERE c.is_current AND o.status = 'PENDING'
 GROUP BY c.customer_id, c.customer_name
 ORDER BY pending_order_count DESC, c.customer_id
 LIMIT 3;
+
+-- Orders up to yesterday (and those without a date), those of today, and both: the second is small
+-- and is asked for often. Days are UTC.
+CREATE OR REPLACE VIEW analytics.orders_historic AS
+SELECT * FROM analytics.orders_history
+WHERE is_current AND (order_date >= (now() AT TIME ZONE 'UTC')::date) IS NOT TRUE;
+
+CREATE OR REPLACE VIEW analytics.orders_today AS
+SELECT * FROM analytics.orders_history
+WHERE is_current AND order_date >= (now() AT TIME ZONE 'UTC')::date;
+
+CREATE OR REPLACE VIEW analytics.orders_historic_and_today AS
+SELECT * FROM analytics.orders_historic
+UNION ALL
+SELECT * FROM analytics.orders_today;
+
+-- Data quality: orders beside their items, where one of the two is missing.
+CREATE OR REPLACE VIEW analytics.orders_and_items_unmatched AS
+SELECT o.order_id AS order_without_items, i.order_id AS items_without_order
+FROM (SELECT order_id FROM analytics.orders_history WHERE is_current) AS o
+FULL JOIN (SELECT DISTINCT order_id FROM analytics.order_items_history WHERE is_current) AS i
+    ON i.order_id = o.order_id
+WHERE o.order_id IS NULL OR i.order_id IS NULL;

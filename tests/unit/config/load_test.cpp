@@ -265,6 +265,16 @@ TEST_CASE("a password spelt out in a file that everybody can read is warned of",
     CHECK(warnings(in_uri).empty());
 }
 
+TEST_CASE("the folder of reports is beside the file, unless it is absolute", "[config]") {
+    const auto dir = [](const char* file, const char* text) {
+        return parse(minimal + text, file, passwords).reports_dir;
+    };
+    CHECK(dir("/etc/p/p.yaml", "reports: {dir: sql/reports}") == "/etc/p/sql/reports");
+    CHECK(dir("p/p.yaml", "reports: {dir: ../r}") == "p/../r");
+    CHECK(dir("/etc/p/p.yaml", "reports: {dir: /srv/r}") == "/srv/r");
+    CHECK(dir("/etc/p/p.yaml", "reports: {dir: ''}").empty());
+}
+
 TEST_CASE("keys that have no effect yet are warned of", "[config]") {
     const auto settings = parsed(minimal + "http: {listen: '[::1]:80'}\n");
     REQUIRE(
