@@ -119,10 +119,11 @@ std::string call_functions_sql(const std::vector<const HistoryTable*>& tables) {
         // Whatever it returns, void too, has a text.
         calls += fmt::format(" WHEN {} THEN {}(c.change)::text", i, function_name(*tables[i]));
     }
+    // One TRUNCATE makes many changes of one seq: their order is to be the same each time.
     // A subquery with an order of its own is not taken apart: the functions see that order.
     return fmt::format(
         "SELECT count(CASE c.n{} END) FROM (SELECT * FROM ({}) a"
-        " ORDER BY a.lsn, a.seq, a.n, a.begins) c",
+        " ORDER BY a.lsn, a.seq, a.n, a.begins, a.change->'key') c",
         calls,
         changes
     );

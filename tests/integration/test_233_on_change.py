@@ -105,6 +105,8 @@ def test_kills_around_the_commit_leave_each_change_seen_once(scene, tmp_path):
         point = next(given, None)
         return failpoint_env(*point, log) if point else None
 
+    first = scene.start_streaming()
+    assert first.stop() == EXIT_DONE
     supervisor = Supervisor(scene.pipeline, next_env)
     supervisor.start()
     for number in range(1, len(plan) + 1):
