@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE
-from support.roles import TARGET_USER
+from support.roles import READER, READER_PASSWORD, TARGET_USER
 from support.waiting import stays_true, wait_until
 from support.watching import Watching, watch_all
 
@@ -176,6 +176,24 @@ def test_what_a_crash_of_the_target_may_take_back_is_not_shown(slow_disk_scene):
     assert service.stop() == EXIT_DONE
 
 
+@pytest.mark.parametrize("waits", ["state = 'pending'", "compare_as = 'RECONCILE'"])
+def test_nothing_is_shown_while_something_may_come_before_it(scene, waits):
+    service = begin(scene)
+    scene.source.execute("insert into operations.orders values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    row = "where source_table = 'items'"
+    scene.target.execute(f"update pgchronicle.table_state set {waits} {row}")
+    with Watching(scene.pipeline, "--from", "0/0") as watching:
+        stays_true(lambda: not watching.changes(), 0.5, "nothing shown")
+        # Another table alone has nothing to wait for.
+        assert len(watch_all(scene, "--from", "0/0", "--table", "orders")) == 1
+        scene.target.execute("update pgchronicle.table_state set state = 'copied',"
+                             f" compare_as = null {row}")
+        watching.wait_changes(1)
+        assert watching.stop() == EXIT_DONE
+
+
 def test_what_was_shown_is_there_after_a_crash_of_the_target(slow_disk_scene):
     scene = slow_disk_scene
     service = begin(scene)
@@ -194,6 +212,33 @@ def test_what_was_shown_is_there_after_a_crash_of_the_target(slow_disk_scene):
     scene.catch_up(service)
     everything = watch_all(scene, "--from", "0/0")
     assert [change["key"]["id"] for change in everything] == list(range(1, 31))
+    assert service.stop() == EXIT_DONE
+
+
+def test_a_role_that_only_reads_follows_small_tables_and_is_told_of_large_ones(scene):
+    service = begin(scene)
+    written = scene.pipeline.config
+    as_reader = {"dsn": scene.target_cluster.dsn(scene.target.name, READER),
+                 "password": READER_PASSWORD}
+    scene.source.execute("insert into operations.orders values (1, 'a')")
+    scene.catch_up(service)
+    scene.configure(target=as_reader)
+    with Watching(scene.pipeline, "--from", "0/0") as watching:
+        watching.wait_changes(1)
+        scene.source.execute("insert into operations.orders values (2, 'b')")
+        assert [told(c) for c in watching.wait_changes(2)] == [
+            ("orders", "INSERT", 1, 1, "a"), ("orders", "INSERT", 1, 2, "b")]
+        assert watching.stop() == EXIT_DONE
+    scene.source.execute("insert into operations.orders select g, repeat('x', 500) from"
+                         " generate_series(3, 4000) g")
+    scene.catch_up(service)
+    refused = scene.run("watch", "--from", "0/0", "--until-current")
+    assert refused.returncode == EXIT_OPERATOR
+    assert 'table "operations.orders" has no index to follow it by' in refused.stderr
+    printed = refused.stderr.split("Its owner may: ")[1].strip()
+    scene.target.execute(printed)
+    assert len(watch_all(scene, "--from", "0/0")) == 4000
+    scene.pipeline.set_config(written)
     assert service.stop() == EXIT_DONE
 
 
