@@ -120,7 +120,8 @@ void read_interference(
 constexpr const char* function_sql = R"(
 SELECT count(*) FILTER (WHERE fits) > 0, coalesce(bool_or(proretset) FILTER (WHERE fits), false),
        coalesce(bool_or(has_function_privilege(oid, 'EXECUTE')
-                        AND has_schema_privilege(pronamespace, 'USAGE')) FILTER (WHERE fits), false),
+                        AND has_schema_privilege(pronamespace, 'USAGE')) FILTER (WHERE fits),
+                false),
        coalesce(array_agg(format('%s(%s)', proname, pg_get_function_identity_arguments(oid))
                           ORDER BY oid) FILTER (WHERE NOT fits), '{}')
 FROM (SELECT p.*, p.prokind = 'f' AND p.pronargs = 1

@@ -119,12 +119,15 @@ std::string positions_sql(
 ) {
     std::string all;
     for (const auto& table : tables) {
+        // Each ordered by itself: else the planner sorts all that there is.
         all += fmt::format(
-            "{}SELECT h.{} AS lsn, h.{} AS seq, pg_column_size(h.*) AS bytes{}",
+            "{}(SELECT h.{} AS lsn, h.{} AS seq, pg_column_size(h.*) AS bytes{}"
+            " ORDER BY 1, 2 LIMIT {})",
             all.empty() ? "" : " UNION ALL ",
             quote_identifier(wanted.names.lsn_from),
             quote_identifier(wanted.names.change_seq),
-            versions(table, wanted, range)
+            versions(table, wanted, range),
+            count
         );
     }
     return fmt::format(

@@ -41,7 +41,7 @@ def write_story(scene):
     with scene.source.transaction() as cursor:
         cursor.execute("insert into operations.orders values (1, 'a'), (2, 'b')")
         cursor.execute("insert into operations.items values (1, 1.50)")
-        cursor.execute("update operations.orders set id = 3, v = 'c' where id = 1")
+        cursor.execute("update operations.orders set id = 0, v = 'c' where id = 1")
         cursor.execute("insert into operations.items values (2, 'NaN')")
     scene.source.execute("delete from operations.orders where id = 2")
     scene.source.execute("truncate operations.items")
@@ -49,7 +49,7 @@ def write_story(scene):
 
 STORY = [
     ("orders", "INSERT", 1, 1, "a"), ("orders", "INSERT", 2, 2, "b"), ("items", "INSERT", 3, 1, 1.5),
-    ("orders", "REKEY", 4, 1, "a"), ("orders", "UPDATE", 4, 3, "c"), ("items", "INSERT", 5, 2, "NaN"),
+    ("orders", "REKEY", 4, 1, "a"), ("orders", "UPDATE", 4, 0, "c"), ("items", "INSERT", 5, 2, "NaN"),
     ("orders", "DELETE", 1, 2, "b"),
     ("items", "TRUNCATE", 1, 1, 1.5), ("items", "TRUNCATE", 1, 2, "NaN"),
 ]
