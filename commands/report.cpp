@@ -85,7 +85,10 @@ struct Ran {
 
 /// An error of the report's SQL, which the configuration's author can mend.
 int refuse_sql(const Report& report, const pq::Error& error, std::ostream& err) {
-    const bool final = error.disposition() == pq::Disposition::halt;
+    // The transaction is ours, so that no other server lets it write.
+    constexpr const char* read_only = "25006";
+    const bool final =
+        error.disposition() == pq::Disposition::halt || error.sqlstate() == read_only;
     return commands::report(
         Refusal{
             .exit_code = final ? exit_needs_operator : exit_try_again,

@@ -55,8 +55,6 @@ def test_parameters_are_options_of_the_command(reports):
     assert names("--limit=3", "--team", "red") == ["Ann", "Cé"]
     assert names("--param", "team=red", "--param", "least=3.5") == ["Ann"]
     assert names("--least", "12.5", "--param", "limit=1") == ["Ann"]
-    # The configuration's option is not the report's.
-    assert names("--limit", "1", "--config", str(reports.scene.pipeline.config_path)) == ["Ann"]
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
@@ -101,10 +99,12 @@ def test_without_a_name_they_are_listed(reports):
     assert rows == [["a", "", "", ""],
                     ["players", "--team=all --least=0 --limit=2", "/players", "Who has scored."]]
     assert "--limit=2" in reports.run().stdout
-    reports.scene.configure(reports={"dir": ""})
+    reports.scene.configure(reports=None)
     result = reports.run("players")
     assert result.returncode == EXIT_USAGE
-    assert "reports.dir" in result.stderr
+    assert result.stderr == ('pgchronicle: error: there is no report "players"\n'
+                             "DETAIL:  There are none.\n"
+                             "HINT:  The key reports.dir of the configuration names their folder.\n")
 
 
 HOSTILE = ["'; DROP TABLE public.players; --", "' OR '1'='1", "\\'; SELECT 1; --", "$1", ":limit",
@@ -138,8 +138,9 @@ def test_a_report_cannot_write(reports):
         "sets": "SELECT set_config('default_transaction_read_only', 'off', false)",
     }.items():
         reports.write(name, sql)
-    reports.scene.target.execute("create sequence public.n; grant all on sequence public.n,"
-                                 " public.players to public")
+    reports.scene.target.execute(
+        "create sequence public.n; grant all on sequence public.n to public;"
+        "grant all on public.players to public")
     for name in ("deletes", "counts"):
         result = reports.run(name)
         assert result.returncode == EXIT_OPERATOR, (name, result.stdout)

@@ -226,4 +226,5 @@ def test_the_manual_page_tells_of_every_command_in_valid_roff(program):
     formatted = subprocess.run(["groff", "-man", "-Tascii", "-ww"], input=page, text=True,
                                capture_output=True, check=False)
     assert (formatted.returncode, formatted.stderr) == (0, "")
-    assert "pgchronicle report" in re.sub(r".\x08|\x1b\[\d*m", "", formatted.stdout)
+    shown = re.sub(r".\x08|\x1b\[\d*m", "", formatted.stdout)
+    assert "pgchronicle report [NAME] [--param PARAM]" in " ".join(shown.split())

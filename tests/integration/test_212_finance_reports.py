@@ -25,7 +25,7 @@ def finance(program, tmp_path_factory):
         made.source.execute(f"call operations.{call}")
     made.source.execute("""
         insert into operations.orders (order_date, delivery_date, customer_id, status)
-        select current_date - 1, current_date + 1 + n % 5, 1 + n * n % 7,
+        select current_date - 1, current_date + 1 + n % 7, 1 + n * n % 7,
                (array['OPEN', 'PENDING', 'COMPLETED', 'CANCELLED', 'PROCESSING'])[1 + n % 5]
         from generate_series(1, 40) n;
         insert into operations.order_items (order_id, product_id, quanity)

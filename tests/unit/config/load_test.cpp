@@ -272,7 +272,7 @@ TEST_CASE("the folder of reports is beside the file, unless it is absolute", "[c
     CHECK(dir("/etc/p/p.yaml", "reports: {dir: sql/reports}") == "/etc/p/sql/reports");
     CHECK(dir("p/p.yaml", "reports: {dir: ../r}") == "p/../r");
     CHECK(dir("/etc/p/p.yaml", "reports: {dir: /srv/r}") == "/srv/r");
-    CHECK(dir("/etc/p/p.yaml", "reports: {dir: ''}").empty());
+    CHECK(dir("/etc/p/p.yaml", "").empty());
 }
 
 TEST_CASE("keys that have no effect yet are warned of", "[config]") {
