@@ -102,8 +102,17 @@ int refuse_sql(const Report& report, const pq::Error& error, std::ostream& err) 
 
 std::vector<const Report*> chosen(const std::vector<Report>& all, const ReportOptions& options) {
     std::vector<const Report*> reports;
-    if (!options.all) return {&reports::find_report(all, options.name)};
-    for (const Report& report : all) reports.push_back(&report);
+    if (options.all) {
+        for (const Report& report : all) reports.push_back(&report);
+        return reports;
+    }
+    try {
+        reports.push_back(&reports::find_report(all, options.name));
+    } catch (reading::Error& error) {
+        // In "report --limit 3 top" the name seems to be 3.
+        if (!options.values.empty()) error.hint = "The report's name comes before its parameters.";
+        throw;
+    }
     return reports;
 }
 

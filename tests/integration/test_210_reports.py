@@ -89,6 +89,9 @@ def test_an_unknown_report_is_refused_with_those_that_are_there(reports):
     assert (result.returncode, result.stderr) == (
         EXIT_USAGE, 'pgchronicle: error: there is no report "playres"\n'
                     "DETAIL:  There are: players, second.\n")
+    late = reports.run("--limit", "3", "players")
+    assert late.returncode == EXIT_USAGE
+    assert late.stderr.endswith("HINT:  The report's name comes before its parameters.\n")
     assert reports.run("players", "--format", "xml").returncode == EXIT_USAGE
 
 

@@ -127,6 +127,19 @@ def test_history_as_json_and_csv(versions):
     assert [row[7:] for row in rows] == [["1", "a,b", "5"], ["1", "", "5"], ["1", "", "5"]]
 
 
+def test_a_target_made_by_an_older_version_can_be_read(versions):
+    whole = versions.run("history", "t", "1").stdout
+    versions.target.execute("drop table pgchronicle.quarantine")
+    told = versions.run("history", "t", "1")
+    assert (told.returncode, told.stdout) == (EXIT_DONE, whole), told.stderr
+
+
+def test_history_before_the_first_run_knows_no_table(scene):
+    told = scene.run("history", "t", "1", "--format", "json")
+    assert (told.returncode, told.stdout) == (EXIT_USAGE, "")
+    assert 'keeps no history of "t"' in told.stderr
+
+
 def test_status_as_csv_has_the_names_of_the_json(versions):
     assert versions.run("status", "--json").stdout == versions.run(
         "status", "--format", "json").stdout
