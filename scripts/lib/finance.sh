@@ -63,10 +63,6 @@ finance_pgchronicle() {
     "$(finance_bin)" "$command" --config "$repo/examples/finance/pgchronicle.yaml" "$@"
 }
 
-# The reports that "make analytics" runs.
-finance_analytics=(top_customers_by_orders top_products_by_quantity orders_by_status
-    customers_over_time)
-
 # True once pgchronicle's first run has created the four history tables.
 finance_history_exists() {
     [[ $(finance_target_psql "$1" -At -c "
