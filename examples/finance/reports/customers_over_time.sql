@@ -7,13 +7,16 @@
 WITH span AS (
     SELECT min(valid_from) AS first, greatest(max(valid_from), max(valid_to)) AS last
     FROM analytics.customers_history
+),
+moments AS (
+    -- DISTINCT: at first all that is recorded may be of one moment.
+    SELECT DISTINCT first + (last - first) * (step / (:moments - 1.0)) AS moment
+    FROM span CROSS JOIN generate_series(0, :moments - 1) AS step
+    WHERE first IS NOT NULL
 )
 SELECT moment, count(h.customer_id) AS customer_count
-FROM span
-CROSS JOIN generate_series(0, :moments - 1) AS step
-CROSS JOIN LATERAL (SELECT first + (last - first) * (step / (:moments - 1.0)) AS moment) AS at
+FROM moments
 LEFT JOIN analytics.customers_history h
     ON h.valid_from <= moment AND (h.valid_to > moment OR h.valid_to IS NULL)
-WHERE first IS NOT NULL
 GROUP BY moment
 ORDER BY moment;
