@@ -55,6 +55,10 @@ void ReadingCommands::add_report(CLI::App& command) {
     // What is not known here is a parameter of the report.
     command.allow_extras();
     command.fallthrough(false);
+    command.set_help_flag();
+    command.add_flag(
+        "--help,-h", report_.help, "Print this help message and exit; of a report, its parameters"
+    );
     command.add_option("name", report_.name, "Which report (without: a list), then its parameters");
     // One at a time, or the report's name would be taken for another one.
     command.add_option("--param", pairs_, "A parameter, name=value; may be repeated")
@@ -75,6 +79,10 @@ std::optional<int> ReadingCommands::run_alone(const CLI::App& app) const {
     }
     if (app.got_subcommand("man")) {
         std::cout << manual_page(app);
+        return exit_done;
+    }
+    if (app.got_subcommand("report") && report_.help && report_.name.empty()) {
+        std::cout << app.get_subcommand("report")->help();
         return exit_done;
     }
     return std::nullopt;

@@ -4,6 +4,7 @@
 #include "commands/connect.hpp"
 #include "commands/print_rows.hpp"
 #include "commands/refusal.hpp"
+#include "commands/report_help.hpp"
 #include "commands/write_file.hpp"
 #include "reports/load_reports.hpp"
 #include "reports/run_report.hpp"
@@ -211,6 +212,10 @@ int run_reports(
     const auto all = reports::load_reports(settings.reports_dir);
     if (options.name.empty() && !options.all) {
         print(list_of(all), options.format.value_or(Format::table), options.colours, out);
+        return exit_done;
+    }
+    if (options.help) {
+        print_report_help(*chosen(all, options).front(), out, options.colours);
         return exit_done;
     }
     std::vector<std::pair<const Report*, reports::Bound>> wanted;

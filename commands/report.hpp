@@ -18,6 +18,7 @@ struct ReportOptions {
     bool all{false};                              ///< Every report, with its defaults, into files.
     /// Folder to write to, in place of standard output; it is made where it is missing.
     std::optional<std::string> export_dir{};
+    bool help{false};     ///< What the report is, and its parameters, in place of running it.
     bool colours{false};  ///< Of the table.
 };
 

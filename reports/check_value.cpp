@@ -179,7 +179,9 @@ std::optional<std::string> fault_of(const Parameter& parameter, std::string_view
 std::string expectation(const Parameter& parameter) {
     if (!parameter.allowed.empty()) {
         std::string list;
-        for (const auto& word : parameter.allowed) list += (list.empty() ? "" : ", ") + word;
+        for (const auto& word : parameter.allowed) {
+            list += (list.empty() ? "" : ", ") + (word.empty() ? "''" : word);
+        }
         return fmt::format("It is one of {}.", list);
     }
     switch (parameter.type) {

@@ -110,6 +110,24 @@ def test_without_a_name_they_are_listed(reports):
                              "HINT:  The key reports.dir of the configuration names their folder.\n")
 
 
+def test_help_of_a_report_tells_its_parameters(reports):
+    path = reports.write("every", "-- path: /every/one\n"
+                         "-- param: a text = '' one of '', 'b c' -- what\n-- param: d date\n"
+                         "SELECT :a, :d")
+    told = reports.run("every", "--help")
+    line = "{:9}  {:17}  {:26}  {}".format
+    assert (told.returncode, told.stdout.splitlines(), told.stderr) == (EXIT_DONE, [
+        "every", "",
+        line("parameter", "default", "is", "description"),
+        line("--a", "''", "one of '', b c", "what"),
+        line("--d", "(has to be given)", "a date, such as 2026-11-21", "").rstrip(), "",
+        "path  /every/one", f"file  {path}"], "")
+    # Nothing runs, so that no value is looked at.
+    assert "integer from 1 to 10" in reports.run("players", "-h", "--limit", "99").stdout
+    general = reports.run("--help")
+    assert general.returncode == EXIT_DONE and "--param" in general.stdout
+
+
 HOSTILE = ["'; DROP TABLE public.players; --", "' OR '1'='1", "\\'; SELECT 1; --", "$1", ":limit",
            "red' UNION SELECT rolname, '', 1, true, NULL FROM pg_roles --", "%s", "$$ x $$",
            "\x1b[31mred", "é" * 4096, "NULL", "red\nblue"]
