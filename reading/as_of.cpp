@@ -66,7 +66,7 @@ Error too_late(const HistoryTable& table, const std::string& asked, const std::s
         {.kind = ErrorKind::too_late,
          .primary = fmt::format("history of table \"{}\" is not known at {}", table.name(), asked),
          .detail = fmt::format("The table is in quarantine, and its history ends at {}.", end),
-         .hint = "See \"pgchronicle status\", and \"pgchronicle repair release\"."}};
+         .hint = R"(See "pgchronicle status", and "pgchronicle repair release".)"}};
 }
 
 Moment moment_of_lsn(
@@ -195,7 +195,7 @@ void require_cursor(const HistoryTable& table, const std::vector<std::string>& a
         keyed ? after.size() == table.row_key.size() : after.size() == 2 && is_count(after[1]);
     if (!fits) {
         throw bad_request(
-            fmt::format("\"after\" does not fit table \"{}\"", table.name()),
+            fmt::format(R"("after" does not fit table "{}")", table.name()),
             "It is what the page before gave as its next."
         );
     }
@@ -311,7 +311,7 @@ AsOfPage read_as_of(
         // Of what enters the statement, only the cursor's values come from the request.
         if (!error.sqlstate().starts_with("22") || request.after.empty()) throw;
         throw bad_request(
-            fmt::format("\"after\" does not fit table \"{}\": {}", table.name(), error.primary()),
+            fmt::format(R"("after" does not fit table "{}": {})", table.name(), error.primary()),
             error.detail()
         );
     }

@@ -105,13 +105,11 @@ void append_json_value(
         out += "null";
     } else if (type_oid == oid_of_bool) {
         out += *value == "t" ? "true" : "false";
-    } else if (type_oid == oid_of_jsonb) {
+    } else if (type_oid == oid_of_jsonb || (is_number(type_oid) && is_finite(*value))) {
         out += *value;
     } else if (type_oid == oid_of_json) {
         // It keeps its blanks; a line's end can only be one of them.
         for (const char c : *value) out += c == '\n' || c == '\r' ? ' ' : c;
-    } else if (is_number(type_oid) && is_finite(*value)) {
-        out += *value;
     } else {
         append_json_string(out, *value);
     }

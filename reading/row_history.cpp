@@ -151,6 +151,7 @@ RowHistory read_row_history(
              .hint = "Ask again."}};
     }
     std::vector<pq::Param> params;
+    params.reserve(key.size());
     for (const std::string& value : key) params.push_back(pq::Param::text(value));
     RowHistory row{.key = key, .versions = {}};
     try {

@@ -126,7 +126,7 @@ private:
     }
 
     std::string allowed() {
-        if (at_ >= words_.size() || !words_[at_].is("of")) return "no \"of\" after \"one\"";
+        if (at_ >= words_.size() || !words_[at_].is("of")) return R"(no "of" after "one")";
         do {
             ++at_;
             if (!has_value()) return "a value is missing after \"one of\", or after a comma";
