@@ -27,7 +27,7 @@ class Reader:
 
     def pages(self, table, *arguments):
         result = subprocess.run([self.program, self.dsn, self.scene.name, table, *arguments],
-                                capture_output=True, text=True, check=False)
+                                capture_output=True, text=True, check=False, timeout=30)
         assert result.returncode != 2, result.stderr
         return [json.loads(line) for line in result.stdout.splitlines()]
 
