@@ -105,9 +105,9 @@ def test_without_a_name_they_are_listed(reports):
     reports.scene.configure(reports=None)
     result = reports.run("players")
     assert result.returncode == EXIT_USAGE
-    assert result.stderr == ('pgchronicle: error: there is no report "players"\n'
-                             "DETAIL:  There are none.\n"
-                             "HINT:  The key reports.dir of the configuration names their folder.\n")
+    assert result.stderr == (
+        'pgchronicle: error: there is no report "players"\nDETAIL:  There are none.\n'
+        "HINT:  The key reports.dir of the configuration names their folder.\n")
 
 
 def test_help_of_a_report_tells_its_parameters(reports):
