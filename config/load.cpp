@@ -187,7 +187,7 @@ std::vector<std::string> unserved_keys(const Settings& settings) {
     const auto warn = [&](const std::string& key) {
         warnings.push_back(settings.file + ": " + key + ": no effect in this version");
     };
-    if (settings.http_listen) warn("http.listen");
+    if (!settings.reports_dir.empty()) warn("reports.dir");
     return warnings;
 }
 

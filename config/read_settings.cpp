@@ -239,11 +239,35 @@ void read_log(MapReader map, Log& log) {
     map.finish();
 }
 
-/// A relative path is meant from the configuration's own folder.
-std::string beside(const std::string& file, const std::string& path) {
-    const auto slash = file.rfind('/');
-    if (path.starts_with('/') || slash == std::string::npos) return path;
-    return file.substr(0, slash + 1) + path;
+/// Readers connect as the target's section says, or with a connection string of their own.
+void read_reader(MapReader& map, Reading& reading, Settings& settings) {
+    auto reader = settings.target.connection;
+    if (map.has("dsn")) {
+        reader.password = {};
+        read_dsn(map, reading, reader);
+    } else {
+        (void)map.scalar("dsn");  // Known, and absent.
+    }
+    const bool given = map.has("dsn") || map.has("password") || map.has("password_file");
+    read_password(map, reading, reader);
+    if (given) settings.http.reader = std::move(reader);
+}
+
+void read_http(MapReader map, Reading& reading, Settings& settings) {
+    auto& http = settings.http;
+    if (std::string listen; map.text("listen", listen), !listen.empty()) {
+        http.listen = std::move(listen);
+    }
+    read_reader(map, reading, settings);
+    map.text("role", http.role);
+    map.count("connections", http.connections);
+    map.duration("statement_timeout", http.statement_timeout);
+    map.duration("cache_time", http.cache_time);
+    map.duration("request_timeout", http.request_timeout);
+    map.duration("idle_timeout", http.idle_timeout);
+    map.count("max_clients", http.clients_max);
+    map.list("cors_origins", http.cors_origins);
+    map.finish();
 }
 
 }  // namespace
@@ -263,11 +287,7 @@ Settings read_settings(const DocumentNode& document, Reading& reading) {
     read_retry(map.section("retry"), settings.retry);
     read_acknowledge(map.section("acknowledge"), settings.acknowledge);
     map.text("spool_dir", settings.spool_dir);
-    auto http = map.section("http");
-    if (std::string listen; http.text("listen", listen), !listen.empty()) {
-        settings.http_listen = std::move(listen);
-    }
-    http.finish();
+    read_http(map.section("http"), reading, settings);
     auto reports = map.section("reports");
     if (std::string dir; reports.text("dir", dir), !dir.empty()) {
         settings.reports_dir = beside(reading.file, dir);

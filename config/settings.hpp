@@ -154,6 +154,24 @@ struct Log {
     friend bool operator==(const Log&, const Log&) = default;
 };
 
+/// What is served over HTTP, and with which limits. Key `http`.
+struct Http {
+    std::optional<std::string> listen;  ///< host:port; without a value nothing is served.
+    /// How readers reach the target; without a value, as `target` says.
+    std::optional<Connection> reader;  ///< Keys `dsn`, `password`, `password_file`, ...
+    std::string role;                  ///< SET ROLE of every reader; empty: none.
+    std::uint64_t connections{4};      ///< Readers' connections to the target.
+    milliseconds statement_timeout{10'000};
+    /// How long an answer may be given again while the history goes on.
+    milliseconds cache_time{1'000};
+    milliseconds request_timeout{10'000};  ///< For a client to send a request's head.
+    milliseconds idle_timeout{60'000};     ///< For a client between two requests.
+    std::uint64_t clients_max{256};        ///< Key `max_clients`.
+    std::vector<std::string> cors_origins;
+
+    friend bool operator==(const Http&, const Http&) = default;
+};
+
 /// The configuration as plain values; valid once loaded.
 struct Settings {
     std::string file;  ///< Where it was read from.
@@ -168,9 +186,8 @@ struct Settings {
     Retry retry;
     Acknowledge acknowledge;
     std::string spool_dir{"/var/tmp"};
-    std::optional<std::string> http_listen;  ///< Key `http.listen`.
-    /// Key `reports.dir`; a relative one is beside the file. Empty: there are no reports.
-    std::string reports_dir;
+    Http http;
+    std::string reports_dir;  ///< Key `reports.dir`.
     Log log;
     std::vector<std::string> warnings;  ///< What the operator should know; to be logged.
 

@@ -368,12 +368,50 @@ void check_rest(Findings& findings, const Settings& settings) {
     findings.between("acknowledge.interval", settings.acknowledge.interval, 10ms, 1h);
     findings.between("acknowledge.hold_back", settings.acknowledge.hold_back.time, 0ms, 24h * 365);
     if (settings.spool_dir.empty()) findings.add("spool_dir", "name must not be empty");
-    if (settings.http_listen && !is_listen_address(*settings.http_listen)) {
+}
+
+/// "*", or scheme://host[:port] as browsers send it.
+bool is_origin(std::string_view text) {
+    if (text == "*") return true;
+    const auto scheme = text.find("://");
+    if (scheme == std::string_view::npos || scheme == 0) return false;
+    const auto host = text.substr(scheme + 3);
+    return !host.empty() && host.find_first_of("/?# \t\r\n\"\\") == std::string_view::npos;
+}
+
+void check_http(Findings& findings, const Http& http) {
+    if (http.listen && !is_listen_address(*http.listen)) {
         findings.add(
             "http.listen",
-            "invalid address " + quoted(*settings.http_listen),
+            "invalid address " + quoted(*http.listen),
             {},
             "Write host:port, as 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000."
+        );
+    }
+    const auto count = [&](const char* key, std::uint64_t value, std::uint64_t largest) {
+        if (value >= 1 && value <= largest) return;
+        findings.add(
+            key,
+            std::to_string(value) + " is out of range",
+            {},
+            "Allowed: 1 to " + std::to_string(largest) + "."
+        );
+    };
+    // Each is a backend of the target.
+    count("http.connections", http.connections, 64);
+    count("http.max_clients", http.clients_max, 10'000);
+    if (!http.role.empty()) findings.name("http.role", http.role);
+    findings.between("http.statement_timeout", http.statement_timeout, 10ms, 1h);
+    findings.between("http.cache_time", http.cache_time, 0ms, 1min);
+    findings.between("http.request_timeout", http.request_timeout, 100ms, 10min);
+    findings.between("http.idle_timeout", http.idle_timeout, 100ms, 1h);
+    for (std::size_t index = 0; index < http.cors_origins.size(); ++index) {
+        if (is_origin(http.cors_origins[index])) continue;
+        findings.add(
+            item("http.cors_origins", index),
+            "invalid origin " + quoted(http.cors_origins[index]),
+            {},
+            "Write scheme://host or scheme://host:port, without a path; or \"*\"."
         );
     }
 }
@@ -386,6 +424,7 @@ std::vector<Problem> validate(const Settings& settings) {
     check_slot_lost(findings, settings);
     check_target(findings, settings.target);
     check_rest(findings, settings);
+    check_http(findings, settings.http);
     check_tables(findings, settings);
     check_batch(findings, settings);
     check_copy(findings, settings.copy);

@@ -58,7 +58,7 @@ TEST_CASE("four keys are enough, and the rest has defaults", "[config]") {
     CHECK(settings.tables.on_error == OnError::stop);
     CHECK(settings.batch.bytes_max == 32ULL << 20U);
     CHECK(settings.retry.elapsed_max == 0s);
-    CHECK_FALSE(settings.http_listen.has_value());
+    CHECK_FALSE(settings.http.listen.has_value());
     CHECK(settings.warnings.empty());
 }
 
@@ -108,7 +108,18 @@ copy: {workers: 5, chunk: 55MiB}
 retry: {delay_min: 56ms, delay_max: 57s, max_elapsed: 58min}
 acknowledge: {interval: 59s, hold_back: 60MiB}
 spool_dir: /var/spool
-http: {listen: 127.0.0.1:8000}
+http:
+  listen: 127.0.0.1:8000
+  dsn: host=replica user=reader
+  password: reader-password
+  role: web
+  connections: 61
+  statement_timeout: 62ms
+  cache_time: 63ms
+  request_timeout: 64s
+  idle_timeout: 65s
+  max_clients: 66
+  cors_origins: [https://a.example]
 reports: {dir: sql/reports}
 log: {level: debug, format: json}
 )");
@@ -161,7 +172,20 @@ log: {level: debug, format: json}
     CHECK(settings.acknowledge.interval == 59s);
     CHECK(settings.acknowledge.hold_back == HoldBack{60ULL << 20U, 0ms});
     CHECK(settings.spool_dir == "/var/spool");
-    CHECK(settings.http_listen == "127.0.0.1:8000");
+    Http http;
+    http.listen = "127.0.0.1:8000";
+    http.reader = settings.target.connection;
+    http.reader->dsn = "host=replica user=reader";
+    http.reader->password = Secret{"reader-password"};
+    http.role = "web";
+    http.connections = 61;
+    http.statement_timeout = 62ms;
+    http.cache_time = 63ms;
+    http.request_timeout = 64s;
+    http.idle_timeout = 65s;
+    http.clients_max = 66;
+    http.cors_origins = {"https://a.example"};
+    CHECK(settings.http == http);
     CHECK(settings.reports_dir == "sql/reports");
     CHECK(settings.log.level == LogLevel::debug);
     CHECK(settings.log.format == LogFormat::json);
@@ -279,7 +303,8 @@ TEST_CASE("keys that have no effect yet are warned of", "[config]") {
     const auto settings = parsed(minimal + "http: {listen: '[::1]:80'}\n");
     REQUIRE(
         settings.warnings ==
-        std::vector<std::string>{"pgchronicle.yaml: http.listen: no effect in this version"}
+        std::vector<std::string>{
+            "pgchronicle.yaml: reports.dir: no effect in this version"}
     );
 }
 

@@ -291,7 +291,7 @@ TEST_CASE("two tables never share a history table", "[config]") {
 TEST_CASE("a listen address is host and port", "[config]") {
     for (const auto* address :
          {"127.0.0.1:8000", "localhost:1", "[::1]:8000", "0.0.0.0:0", "my-host.example:65535"}) {
-        check_accepted({[address](Settings& s) { s.http_listen = address; }});
+        check_accepted({[address](Settings& s) { s.http.listen = address; }});
     }
     for (const auto* address :
          {"",
@@ -308,11 +308,32 @@ TEST_CASE("a listen address is host and port", "[config]") {
           "http://localhost:80",
           "localhost:-1"}) {
         check({
-            {[address](Settings& s) { s.http_listen = address; },
+            {[address](Settings& s) { s.http.listen = address; },
              "http.listen",
              "invalid address \"" + std::string{address} + "\""},
         });
     }
+}
+
+TEST_CASE("what is served has limits, and origins are what browsers send", "[config]") {
+    check_accepted({
+        [](Settings& s) { s.http.cors_origins = {"*"}; },
+        [](Settings& s) { s.http.cors_origins = {"https://a.example", "http://[::1]:8080"}; },
+    });
+    check({
+        {[](Settings& s) { s.http.connections = 0; },
+         "http.connections",
+         "0 is out of range"},
+        {[](Settings& s) { s.http.clients_max = 10'001; },
+         "http.max_clients",
+         "10001 is out of range"},
+        {[](Settings& s) { s.http.role = too_long; },
+         "http.role",
+         "name \"" + too_long + "\" is too long"},
+        {[](Settings& s) { s.http.cors_origins = {"https://a.example/path"}; },
+         "http.cors_origins[0]",
+         "invalid origin \"https://a.example/path\""},
+    });
 }
 
 TEST_CASE("a lost slot is reconciled by a snapshot, which never taking one forbids", "[config]") {
