@@ -111,7 +111,7 @@ void ReaderPool::attend(Reader& reader, const Task& task) {
             if (!kept) throw;
             kept = false;
         } catch (...) {
-            if (reader.connection->in_transaction()) close(reader);
+            if (reader.connection->in_transaction()) reader.connection->exec("ROLLBACK");
             throw;
         }
     }

@@ -105,7 +105,9 @@ void Responder::route(const std::shared_ptr<Question>& question, const Events& e
     question->gzip = accepts_gzip(request.accept_encoding);
     if (const auto* now = std::get_if<AnswerNow>(&question->route->answer)) {
         auto answer = (*now)(request);
-        if (answer.tag.empty() && answer.status == status_ok) answer.tag = tag_of(answer, "");
+        if (answer.tag.empty() && answer.status == status_ok) {
+            answer.tag = tag_of(answer, question->gzip ? "gzip" : "");
+        }
         if (question->gzip) answer = gzipped(std::move(answer));
         reply(*question, std::make_shared<const Answer>(std::move(answer)));
     } else if (std::holds_alternative<AnswerWithEvents>(question->route->answer)) {
