@@ -1,7 +1,7 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo invoices test simulate fuzz workloads campaign bench bench-quick bench-micro build format lint test-unit \
+.PHONY: help demo layers test simulate fuzz workloads campaign bench bench-quick bench-micro build format lint test-unit \
         test-integration test-versions start configure status logs analytics query-views api-docs stop restart clean
 
 help: ## list the targets
@@ -12,8 +12,8 @@ help: ## list the targets
 demo: ## install what is missing, build, and show the history of live traffic (then stop)
 	@scripts/demo
 
-invoices: ## examples/invoices from nothing: reports, a join, a risk model for each invoice (then stop)
-	@scripts/invoices
+layers: ## examples/layers from nothing: change log, state, reports, checks (then stop)
+	@scripts/layers
 
 ## Develop
 build: ## build the release binary: build/release/pgchronicle

@@ -1,0 +1,116 @@
+"""examples/layers: `make layers` from nothing, its timer, and checks that find what is wrong."""
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+EXAMPLE = REPO / "examples" / "layers"
+CHECKS = sorted(path.stem for path in (EXAMPLE / "reports").glob("check_*.sql"))
+REPORTS = sorted(path.stem for path in (EXAMPLE / "reports").glob("*.sql"))
+
+
+def run(program, *command, **variables):
+    return subprocess.run(command, env={**os.environ, "PGCHRONICLE_BIN": program, **variables},
+                          capture_output=True, text=True, timeout=240, check=False)
+
+
+def processes_of(folder):
+    """Processes whose command line names the folder: `make layers` must leave none."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if folder in words:
+            found.append(words)
+    return found
+
+
+@pytest.fixture(scope="module")
+def layers(program_path, tmp_path_factory):
+    """One run of it, and the folder with its reports."""
+    out = tmp_path_factory.mktemp("layers") / "reports"
+    return run(program_path, str(REPO / "scripts" / "layers"), PGCHRONICLE_LAYERS_OUT=str(out)), out
+
+
+@pytest.fixture(scope="module")
+def program_path():
+    from support.pgchronicle import binary
+    return binary()
+
+
+def test_make_layers_runs_from_nothing_and_leaves_nothing(layers):
+    result, _ = layers
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert "nothing is left running" in result.stdout
+    assert processes_of("/tmp/pgchronicle-layers.") == []
+    assert list(Path("/tmp").glob("pgchronicle-layers.*")) == []
+
+
+def test_checks_say_fail_for_the_fault_and_pass_without_it(layers):
+    output = layers[0].stdout
+    faulty, mended = output.split("its items are entered at the source")
+    verdicts = [{name: verdict for verdict, name in re.findall(r"(?m)^(PASS|FAIL) +(\w+)", part)}
+                for part in (faulty, mended)]
+    fine = dict.fromkeys(CHECKS, "PASS")
+    assert verdicts == [{**fine, "check_orders_have_items": "FAIL"}, fine]
+    assert re.search(r"^FAIL +check_orders_have_items: 1 rows;", faulty, re.M)
+    assert f"quality: {len(CHECKS) - 1} passed, 1 failed\n" in faulty
+    assert "exit code 1\n" in faulty
+
+
+def test_every_report_is_written_once_with_its_header(layers):
+    _, out = layers
+    names = sorted(path.name for path in out.iterdir())
+    assert [re.sub(r"_result_.*\.csv$", "", name) for name in names] == REPORTS
+    headers = {}
+    for path in out.glob("*.csv"):
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))
+        headers[re.sub(r"_result_.*", "", path.name)] = rows[0]
+        assert all(len(row) == len(rows[0]) for row in rows), path.name
+        if path.name.startswith("check_"):
+            assert len(rows) == 1, path.name
+    assert headers["open_orders"] == ["delivery_date", "status", "open_order_count"]
+    assert headers["top_customers"] == ["customer_id", "customer_name", "open_order_count",
+                                        "without_items"]
+
+
+def test_a_check_that_cannot_be_made_is_no_pass(tmp_path):
+    """A program that fails stands in for a target that is away."""
+    broken = tmp_path / "pgchronicle"
+    broken.write_text("#!/bin/sh\necho 'could not connect' >&2\nexit 4\n")
+    broken.chmod(0o755)
+    result = run("", str(EXAMPLE / "scheduled-reports"), str(tmp_path / "out"),
+                 PGCHRONICLE=str(broken))
+    assert result.returncode == 2
+    assert "PASS" not in result.stdout
+    assert "could not be made" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("unit", sorted((EXAMPLE / "systemd").iterdir()), ids=os.path.basename)
+def test_systemd_accepts_the_units(unit, tmp_path):
+    """With the program's path replaced: systemd looks whether the file is there."""
+    assert shutil.which("systemd-analyze"), "run scripts/install-deps"
+    for path in (EXAMPLE / "systemd").iterdir():
+        text = path.read_text().replace("/usr/share/pgchronicle/layers", str(EXAMPLE))
+        (tmp_path / path.name).write_text(
+            text.replace("Documentation=file:///usr/share/doc/pgchronicle/README.md\n", ""))
+    result = run("", "systemd-analyze", "verify", "--man=no", str(tmp_path / unit.name))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_units_run_what_the_example_runs():
+    service = (EXAMPLE / "systemd" / "pgchronicle-reports.service").read_text()
+    assert "\nExecStart=/usr/share/pgchronicle/layers/scheduled-reports " \
+        "/var/lib/pgchronicle-reports\n" in service
+    assert "\nOnCalendar=*:0/10\n" in (
+        EXAMPLE / "systemd" / "pgchronicle-reports.timer").read_text()
