@@ -37,8 +37,8 @@ std::string field(const auto& message, beast::http::field name) {
 }
 
 Refusal refusal_of(const beast::error_code& error) {
-    using beast::http::error;
-    if (error == error::header_limit || error == error::buffer_overflow) {
+    using Error = beast::http::error;
+    if (error == Error::header_limit || error == Error::buffer_overflow) {
         return Refusal{
             {431,
              "head_too_large",
@@ -47,7 +47,7 @@ Refusal refusal_of(const beast::error_code& error) {
              {},
              {}}};
     }
-    if (error == error::bad_version) {
+    if (error == Error::bad_version) {
         return Refusal{{505, "bad_version", "HTTP 1.1 is spoken here", {}, {}, {}}};
     }
     return bad_request("the request is not HTTP", error.message() + ".");

@@ -103,6 +103,8 @@ void Responder::route(const std::shared_ptr<Question>& question, const Events& e
              {{"Allow", allowed_methods}}}};
     }
     question->gzip = accepts_gzip(request.accept_encoding);
+    if (request.query.one("min_lsn")) take_least(*question);
+    if (question->route->check) question->route->check(request);
     if (const auto* now = std::get_if<AnswerNow>(&question->route->answer)) {
         auto answer = (*now)(request);
         if (answer.tag.empty() && answer.status == status_ok) {
@@ -117,18 +119,22 @@ void Responder::route(const std::shared_ptr<Question>& question, const Events& e
     }
 }
 
-void Responder::await_position(const std::shared_ptr<Question>& question) {
-    auto& request = question->request;
-    if (const auto text = request.query.one("min_lsn")) {
-        question->least = pgoutput::parse_lsn(*text);
-        if (!question->least) {
-            throw bad_request(
-                "invalid value \"" + *text + "\" for parameter \"min_lsn\"",
-                "An LSN looks like 16/B374D848."
-            );
-        }
-        request.query = request.query.without("min_lsn");
+void Responder::take_least(Question& question) {
+    const auto text = *question.request.query.one("min_lsn");
+    question.least = pgoutput::parse_lsn(text);
+    const bool reads = std::holds_alternative<AnswerFromTarget>(question.route->answer);
+    if (!reads) return;  // It is not known there.
+    if (!question.least) {
+        throw bad_request(
+            "invalid value \"" + text + "\" for parameter \"min_lsn\"",
+            "An LSN looks like 16/B374D848."
+        );
     }
+    question.request.query = question.request.query.without("min_lsn");
+}
+
+void Responder::await_position(const std::shared_ptr<Question>& question) {
+    const auto& request = question->request;
     question->key = key_of(request, *question->route, question->gzip);
     if (!question->least) {
         look_up(question);

@@ -54,6 +54,7 @@ public:
 private:
     struct Question;
     void route(const std::shared_ptr<Question>& question, const Events& events);
+    static void take_least(Question& question);
     void await_position(const std::shared_ptr<Question>& question);
     void look_up(const std::shared_ptr<Question>& question);
     void ask_target(const std::shared_ptr<Question>& question);
