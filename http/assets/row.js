@@ -87,14 +87,14 @@ export class RowView {
       const prefix = byId("row-search").value;
       const { keys } = await api.keys(chosen.name, prefix, keysShown, mine.signal);
       if (mine.signal.aborted) return;
-      showError(byId("row-error"));
+      showError(byId("row-search-error"));
       replace(byId("row-found"), keys.length === 0
         ? element("li", { class: "quiet" }, "No such key.")
         : keys.map((key) => element("li", {},
           element("a", { href: rowLink(chosen.name, key), "data-focus": keyText(key) },
             keyText(key)))));
     } catch (error) {
-      if (error.name !== "AbortError") showError(byId("row-error"), error);
+      if (error.name !== "AbortError") showError(byId("row-search-error"), error);
     }
   }
 
@@ -164,7 +164,7 @@ export class RowView {
     element("span", { class: "operation" }, version.operation_type),
     element("time", {}, version.valid_from),
     version.is_current ? element("span", { class: "badge" }, "current") : null,
-    element("span", { class: "changed" }, changesText(version)))));
+    changesText(version) ? element("span", { class: "changed" }, changesText(version)) : null)));
     replace(byId("row-result"), this.strip,
       element("div", { class: "sides" }, this.list, this.detail));
     this.drawStrip();
