@@ -1,8 +1,9 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo layers test simulate fuzz workloads campaign bench bench-quick bench-micro build format lint test-unit \
-        test-integration test-versions start configure status logs analytics query-views api-docs stop restart clean
+.PHONY: help demo layers test simulate fuzz workloads campaign bench bench-quick bench-micro \
+        build format lint test-unit test-integration test-versions start configure status logs \
+        analytics query-views api-docs stop restart clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##/ {printf "\n%s\n", substr($$0, 4)} \
@@ -90,10 +91,8 @@ analytics: ## reports: top customers, top products, orders by status, customers 
 query-views: ## the four views
 	@scripts/stack views
 
-api-docs: ## where the HTTP API is documented
-	@echo 'There is no HTTP API yet: it comes with a later version, with its documentation at'
-	@echo 'http://localhost:8000/docs. Until then: make query-views, make analytics, or SQL on the'
-	@echo 'target; examples/finance/README.md shows how.'
+api-docs: ## where the page and the HTTP API are
+	@scripts/stack docs
 
 stop: ## stop the stack; the target is emptied, the source is kept
 	@scripts/stack stop

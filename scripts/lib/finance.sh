@@ -48,8 +48,10 @@ finance_target_psql() {
     server_psql "$dir" analytics_db -U analytics_user "$@"
 }
 
-# Exports what examples/finance/pgchronicle.yaml reads, for the servers in two folders.
+# Exports what examples/finance/pgchronicle.yaml reads, for the servers in two folders, and the
+# port of the page.
 finance_export() {
+    export HTTP_LISTEN=127.0.0.1:${3:-8000}
     export SOURCE_HOST=127.0.0.1 SOURCE_PORT SOURCE_PASSWORD=cdc_1234
     export TARGET_HOST=127.0.0.1 TARGET_PORT TARGET_PASSWORD=1234
     SOURCE_PORT=$(cat "$1/port")
