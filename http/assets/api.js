@@ -48,7 +48,11 @@ async function ask(path, parameters, parse, signal) {
 const inPath = encodeURIComponent;
 
 export const status = () => ask("status", {}, JSON.parse);
-export const samples = () => ask("metrics/history", {}, JSON.parse);
+
+/** Samples of lag and throughput; with `since`, the t of one, only those after it. */
+export const samples = (since) =>
+  ask("metrics/history", since === undefined ? {} : { since }, JSON.parse);
+
 export const tables = () => ask("tables", {}, JSON.parse);
 
 export const keys = (table, prefix, limit, signal) =>

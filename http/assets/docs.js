@@ -41,7 +41,8 @@ function limitsText(schema) {
   if (schema.maximum !== undefined) said.push(`to ${schema.maximum}`);
   if (schema.pattern) said.push(`like ${schema.pattern}`);
   if (schema.maxLength !== undefined) said.push(`at most ${schema.maxLength} characters`);
-  return said.join("; ");
+  if (schema.items) said.push(limitsText(resolve(schema.items)));
+  return said.filter(Boolean).join("; ");
 }
 
 /** The control for a parameter; its value "" means that the parameter is not sent. */

@@ -124,8 +124,8 @@ export class MomentView {
       onclick: async () => {
         more.disabled = true;
         try {
-          // Every page is of the same LSN, whatever has been written since.
-          const answer = await api.rowsAsOf(chosen.name, { lsn: first.lsn }, pageRows, next);
+          // It holds the moment, too: every page is of the same, whatever has been written since.
+          const answer = await api.rowsAsOf(chosen.name, {}, pageRows, next);
           this.append(body.querySelector("tbody"), chosen, answer.rows);
           next = answer.next;
           this.sayCount({ ...first, next }, body);

@@ -8,6 +8,7 @@ import { bytesText, countText, link, secondsText } from "./values.js";
 const statusEvery = 2000;
 // Counting rows costs the target more than reading the status.
 const tablesEvery = 10000;
+const plottedSeconds = 1200;
 
 function lagText(status) {
   return [bytesText(status.lag_bytes), secondsText(status.lag_seconds)].filter(Boolean).join(", ");
@@ -111,6 +112,7 @@ export class Overview {
     this.paused = false;
     this.tablesAt = -Infinity;
     this.tablesText = "";
+    this.samples = [];
     this.plots = [
       new Plot(byId("plot-lag-bytes"), "lag_bytes", bytesText),
       new Plot(byId("plot-lag-seconds"), "lag_seconds", secondsText),
@@ -142,12 +144,22 @@ export class Overview {
   }
 
   async update() {
-    const [status, samples] = await Promise.allSettled([api.status(),
-      this.shown ? api.samples() : Promise.resolve(null), this.updateTables()]);
+    const [status] = await Promise.allSettled([api.status(), this.updateSamples(),
+      this.updateTables()]);
     if (status.status === "fulfilled") showStatus(status.value);
     else showHealth({ state: "no answer", health: "red" });
     showError(byId("overview-error"), status.reason);
-    if (samples.value) this.plots.forEach((plot) => plot.show(samples.value));
+  }
+
+  // Only what is new is asked for: a sample a second adds up.
+  async updateSamples() {
+    if (!this.shown) return;
+    const last = this.samples[this.samples.length - 1];
+    const added = await api.samples(last?.t);
+    this.samples = [...this.samples, ...added];
+    const newest = this.samples[this.samples.length - 1]?.t;
+    this.samples = this.samples.filter((sample) => sample.t >= newest - plottedSeconds);
+    this.plots.forEach((plot) => plot.show(this.samples));
   }
 
   async updateTables() {

@@ -60,6 +60,7 @@ export function bodyText(text, contentType, shownMax) {
 /** A schema in outline: {"key": string, …}. */
 export function schemaText(schema, resolve, depth = 0) {
   const found = resolve(schema);
+  if (found.nullable) return `${schemaText({ ...found, nullable: false }, resolve, depth)} or null`;
   const indent = "  ".repeat(depth + 1);
   if (depth > 5) return "…";
   if (found.properties) {
