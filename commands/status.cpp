@@ -233,16 +233,16 @@ std::string state_of(const StatusReport& report) {
 }
 
 void ask_target(
+    pq::Connection& target,
     const config::Settings& settings,
-    const StatusOptions& options,
+    std::chrono::milliseconds patience,
     StatusReport& report,
     Clocks& clocks
 ) {
-    auto target = connect(settings.target.connection, command_name);
     report.lock_holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline, "");
     if (history_writer::pg::has_metadata(target)) {
         // First, since it takes time: the position is compared with the source's of right after.
-        measure_rate(target, options.patience, report);
+        measure_rate(target, patience, report);
         read_checkpoint(target, report, clocks);
         read_tables(target, report);
         read_quarantines(target, report);
@@ -253,8 +253,12 @@ void ask_target(
     report.state = state_of(report);
 }
 
-void ask_source(const config::Settings& settings, StatusReport& report, Clocks& clocks) {
-    auto source = connect(settings.source.connection, command_name);
+void ask_source(
+    pq::Connection& source,
+    const config::Settings& settings,
+    StatusReport& report,
+    Clocks& clocks
+) {
     report.source_position = source_catalog::read_server(source).flush_lsn;
     ask_kept(source, *report.source_position, report);
     report.slot = source_catalog::read_slot(source, settings.source.slot);
@@ -282,25 +286,60 @@ void compute_lag(const config::Settings& settings, const Clocks& clocks, StatusR
     report.lag_seconds = *report.lag_bytes == 0 ? 0 : seconds;
 }
 
+/// Asks over the connection that is kept, or a new one; the error where that fails.
+template <typename Ask>
+std::string
+ask_over(std::optional<pq::Connection>& kept, const pq::ConnectOptions& options, Ask ask) {
+    for (bool again = kept.has_value();; again = false) {
+        try {
+            if (!kept) kept = pq::Connection::open(options);
+            ask(*kept);
+            return {};
+        } catch (const pq::Error& error) {
+            kept.reset();
+            // One that was lost meanwhile says nothing of the server.
+            if (!again) return error.primary();
+        }
+    }
+}
+
 }  // namespace
 
-int status(const config::Settings& settings, const StatusOptions& options, std::ostream& out) {
-    StatusReport report;
-    report.pipeline = settings.pipeline;
-    report.slot_name = settings.source.slot;
-    report.hold_back = hold_back_text(settings.acknowledge.hold_back);
+StatusReport read_status(
+    const config::Settings& settings,
+    StatusConnections& connections,
+    std::chrono::milliseconds patience
+) {
+    StatusReport empty;
+    empty.pipeline = settings.pipeline;
+    empty.slot_name = settings.source.slot;
+    empty.hold_back = hold_back_text(settings.acknowledge.hold_back);
+    auto report = empty;
     Clocks clocks;
-    try {
-        ask_target(settings, options, report, clocks);
-    } catch (const pq::Error& error) {
-        report.target_error = error.primary();
-    }
-    try {
-        ask_source(settings, report, clocks);
-    } catch (const pq::Error& error) {
-        report.source_error = error.primary();
-    }
+    connections.versions_inserted.reset();
+    auto problem =
+        ask_over(connections.target, connections.target_options, [&](pq::Connection& target) {
+            report = empty;
+            ask_target(target, settings, patience, report, clocks);
+            if (patience.count() != 0 || !report.position) return;
+            connections.versions_inserted = rows_inserted(target, settings.pipeline).rows;
+        });
+    if (!problem.empty()) report = empty;
+    report.target_error = std::move(problem);
+    if (!connections.asks_source) return report;
+    report.source_error =
+        ask_over(connections.source, connections.source_options, [&](pq::Connection& source) {
+            ask_source(source, settings, report, clocks);
+        });
     compute_lag(settings, clocks, report);
+    return report;
+}
+
+int status(const config::Settings& settings, const StatusOptions& options, std::ostream& out) {
+    StatusConnections connections{
+        connect_options(settings.target.connection, command_name),
+        connect_options(settings.source.connection, command_name)};
+    const auto report = read_status(settings, connections, options.patience);
     switch (options.format) {
     case reading::Format::table:
         print_text(report, out, options.colours);

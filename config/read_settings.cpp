@@ -101,7 +101,7 @@ void read_password(MapReader& map, Reading& reading, Connection& connection) {
     } else {
         map.report(
             "password_file",
-            "could not read password file " + quoted(file->raw),
+            "could not read password file " + config::quoted(file->raw),
             "The system says: " + content.error + "."
         );
     }
@@ -220,7 +220,7 @@ void read_hold_back(MapReader& map, HoldBack& hold_back) {
     } else {
         map.report(
             "hold_back",
-            "invalid size or duration " + quoted(given->raw),
+            "invalid size or duration " + config::quoted(given->raw),
             {},
             "Write so many bytes of WAL, as 1GiB, or a time, as 2h; 0 holds nothing back."
         );

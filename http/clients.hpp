@@ -34,6 +34,12 @@ public:
         clients_[client.get()] = client;
         metrics_.clients(clients_.size());
     }
+    /// Of those, how many follow changes.
+    [[nodiscard]] std::size_t followers() const { return followers_; }
+    void add_follower(int change) {
+        followers_ += static_cast<std::size_t>(change);
+        metrics_.followers(followers_);
+    }
     void remove(const Client* client) {
         clients_.erase(client);
         metrics_.clients(clients_.size());
@@ -49,6 +55,7 @@ public:
 
 private:
     std::size_t count_max_;
+    std::size_t followers_{0};
     Metrics& metrics_;
     std::map<const Client*, std::weak_ptr<Client>> clients_;
 };

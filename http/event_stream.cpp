@@ -90,10 +90,13 @@ EventStream::EventStream(beast::tcp_stream stream, Parts parts)
     : parts_{std::move(parts)},
       stream_{std::move(stream)},
       timer_{parts_.responder.io()},
-      ignored_{4096} {}  // NOLINT
+      ignored_{4096} {  // NOLINT
+    parts_.clients->add_follower(1);
+}
 
 EventStream::~EventStream() {
-    parts_.clients.remove(this);
+    parts_.clients->add_follower(-1);
+    parts_.clients->remove(this);
 }
 
 std::shared_ptr<EventStream> EventStream::self() {
@@ -105,6 +108,9 @@ void EventStream::start(const config::Settings& settings, const Request& request
     target_ = request.target;
     head_only_ = request.method == "HEAD";
     try {
+        if (parts_.clients->followers() > parts_.followers_max) {
+            throw unavailable("busy", "too many clients follow changes");
+        }
         auto options = options_of(request);
         const auto cursor = request.query.one("cursor");
         if (!cursor || options.from) {

@@ -25,6 +25,7 @@ public:
         Responder& responder;
         Clients& clients;
         std::vector<Header> headers;  ///< Further ones, for the first answer.
+        std::size_t followers_max{64};
     };
 
     EventStream(boost::beast::tcp_stream stream, Parts parts);

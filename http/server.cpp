@@ -128,7 +128,11 @@ void Server::State::follow(
     std::vector<Header> headers
 ) {
     auto events = std::make_shared<EventStream>(
-        std::move(stream), EventStream::Parts{responder, clients, std::move(headers)}
+        std::move(stream), EventStream::Parts{
+                               responder,
+                               clients,
+                               std::move(headers),
+                               context.limits.followers_max}
     );
     events->start(parts.settings, request);
 }

@@ -16,6 +16,7 @@
 #include "log/printable.hpp"
 #include "replicator/io/life.hpp"
 #include "replicator/io/service.hpp"
+#include "replicator/serving.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -56,6 +57,9 @@ void warn(log::Logger& log, const config::Settings& settings) {
         log.warn("configuration", {{"message", warning}});
     }
 }
+
+/// What clients that have asked are given to take their answers, at the end.
+constexpr std::chrono::milliseconds drain_patience{3'000};
 
 /// What the command line says, for all commands.
 struct Arguments {
@@ -107,15 +111,37 @@ int run(const std::string& file, const Arguments& arguments) {
             log->error("reload_failed", {{"message", error.what()}});
         }
     });
+    std::optional<replicator::Serving> serving;
+    if (settings.http.listen) {
+        options.observer = serving.emplace(settings, *log, true).observer();
+    }
     try {
         replicator::io::Service service{settings, options, life, *log};
         const auto code = service.run();
         life.notify_stopping();
+        if (serving) serving->stop(drain_patience);
         return static_cast<int>(code);
     } catch (const std::exception& error) {
         log->error("error", {{"message", error.what()}});
         return commands::exit_needs_operator;
     }
+}
+
+/// Answers over HTTP, and writes nothing.
+int serve(const config::Settings& settings) {
+    replicator::io::Life life;
+    const auto log =
+        log::make_stderr_logger(level_of(settings.log.level), format_of(settings.log.format));
+    warn(*log, settings);
+    replicator::Serving serving{settings, *log, false};
+    life.notify_ready();
+    life.notify_status("serving");
+    constexpr std::chrono::seconds beat{5};
+    while (!life.sleep(beat)) life.beat(6 * beat);
+    life.notify_stopping();
+    serving.stop(drain_patience);
+    log->info("stopped");
+    return commands::exit_done;
 }
 
 /// Sets the history back, or copies it as it was, and streams until it is where it has to be.
@@ -166,6 +192,9 @@ struct CommandLine {
         add_bookmark();
         add_replay();
         add_repair();
+        takes_config(*app.add_subcommand(
+            "serve", "Answer over HTTP from the history, beside a run elsewhere; writes nothing"
+        ));
         commands::add_watch(app, arguments.watch, [this](CLI::App& to) { takes_config(to); });
     }
 
@@ -351,6 +380,8 @@ int dispatch(const CLI::App& app, Arguments& arguments) {
     if (given("check")) return commands::check(settings, {}, std::cout);
     if (const auto code = arguments.reading.run(app, settings)) return *code;
     if (given("verify")) return commands::verify(settings, arguments.verify, std::cout, std::cerr);
+    if (given("serve")) return serve(settings);
+    if (given("watch")) return commands::watch(settings, arguments.watch, std::cerr);
     if (given("bookmark")) return bookmark(*app.get_subcommand("bookmark"), settings, arguments);
     return repair(*app.get_subcommand("repair"), settings, arguments);
 }

@@ -41,6 +41,11 @@ PROJECT_INCLUDES = {
         "reading", "pq", "pgoutput", "config/settings.hpp", "history_writer/table_pattern.hpp",
         "history_writer/history_table.hpp", "history_writer/pg/metadata.hpp",
     },
+    # How it is served; what it knows of the replication, it is told.
+    "http": {
+        "reading", "reports", "following", "pq", "pgoutput", "log", "config/settings.hpp",
+        "replicator/observer.hpp",
+    },
     "initial_copy": {
         "source_catalog", "history_writer", "history_writer/pg", "pq", "pgoutput", "log",
         "failpoint", "config/settings.hpp",
@@ -67,6 +72,8 @@ PROJECT_INCLUDES = {
 # Files that put the parts together, and so see more than their folder.
 COMPOSITION = {
     "replicator/main.cpp": set(PROJECT_INCLUDES),
+    "replicator/serving.cpp": set(PROJECT_INCLUDES),
+    "replicator/serving.hpp": {"log"},
     "replicator/io/service.hpp": {"history_writer/pg", "initial_copy"},
     "replicator/io/service.cpp": {"history_writer/pg", "initial_copy"},
     "replicator/io/service_quarantine.cpp": {"history_writer/pg"},
@@ -84,7 +91,8 @@ COMPOSITION = {
 FOREIGN_INCLUDES = {
     r"libpq-fe\.h|libpq/.*": r"pq/.*",
     r"yaml-cpp/.*": r"config/[^/]*\.cpp",
-    r"boost/.*": r"replicator/io/.*",
+    r"boost/.*": r"(replicator/io|http)/.*",
+    r"prometheus/.*": r"http/metrics\.cpp",
     r"spdlog/.*": r"log/[^/]*\.cpp",
     r"CLI/.*": r"replicator/main\.cpp|commands/.*",
     r"systemd/.*": r"replicator/io/.*",
@@ -93,7 +101,7 @@ FOREIGN_INCLUDES = {
         r"|commands)/.*",
     # The folders that decide do nothing: no sockets, no threads.
     r"sys/.*|unistd\.h|poll\.h|netdb\.h|pthread\.h|thread|mutex|future|condition_variable|random":
-        r"(pq|log|config|failpoint|source_catalog|initial_copy|replicator/io|verify|commands)/.*"
+        r"(pq|log|config|failpoint|source_catalog|initial_copy|replicator/io|verify|commands|http)/.*"
         r"|replicator/main\.cpp",
 }
 
