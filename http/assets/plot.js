@@ -99,6 +99,13 @@ export class Plot {
       const at = run.map((point) => placed(this.scaleX(point.x), scaleY(point.y)));
       const from = placed(this.scaleX(run[0].x), base);
       const to = placed(this.scaleX(run[run.length - 1].x), base);
+      // A value between two that are missing has no line to it.
+      if (run.length === 1) {
+        const [only] = run;
+        drawing.append(svg("circle", {
+          class: "dot", cx: this.scaleX(only.x), cy: scaleY(only.y), r: 2,
+        }));
+      }
       drawing.append(
         svg("path", { class: "area", d: `M${from} L${at.join(" L")} L${to} Z` }),
         svg("polyline", { class: "curve", points: at.join(" ") }));

@@ -112,7 +112,7 @@ def test_it_needs_no_other_host(served, page):
 
 def test_a_parameter_tells_type_default_and_what_is_allowed(page):
     _operation(page, "/items")
-    assert page.texts(".tried form label") == ["kind", "limit"]
+    assert page.texts(".tried form label") == ["kind", "limit", "min_lsn"]
     said = page.texts(".tried form p")
     assert all(part in said[0] for part in ("in query", "string", 'default "small"',
                                             "one of small, large, all", "which kind"))
@@ -174,9 +174,10 @@ def test_the_keyboard_is_enough(page):
                 ".includes('/items')).focus()")
     page.press(SPACE)
     page.wait("document.querySelector('details[open]')")
-    for _ in range(3):  # Two fields, then the button.
+    for _ in range(4):  # Three fields, then the button.
         page.press(TAB)
         assert not unseen_focus(page)
+    assert page.focused() == "Try it"
     page.press(ENTER)
     page.wait("(document.querySelector('details[open] .status')?.textContent ?? '')"
               ".startsWith('200')")
