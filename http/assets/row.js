@@ -170,26 +170,31 @@ export class RowView {
     this.drawStrip();
   }
 
-  // How long each version lasted, as parts of a line.
+  // How long each version lasted, as parts of a line; however short, each has a part to point at.
   drawStrip() {
     const starts = this.versions.map((version) => timeOf(version.valid_from));
-    const last = this.versions[this.versions.length - 1];
-    const end = last.is_current ? Math.max(Date.now(), ...starts) : Math.max(...starts);
-    const span = Math.max(1, end - starts[0]);
+    const now = Math.max(Date.now(), ...starts);
+    const ends = this.versions.map((version, index) =>
+      version.is_current ? now : version.valid_to ? timeOf(version.valid_to) : starts[index]);
+    const least = Math.min(12, 500 / this.versions.length);
+    const span = Math.max(1, Math.max(...ends) - starts[0]);
+    const scale = (1000 - least * this.versions.length) / span;
     const drawing = svg("svg", {
       width: "100%", height: stripHeight, viewBox: `0 0 1000 ${stripHeight}`,
       preserveAspectRatio: "none",
     });
+    let x = 0;
     this.versions.forEach((version, index) => {
-      const from = (starts[index] - starts[0]) / span * 1000;
-      const until = version.valid_to ? (timeOf(version.valid_to) - starts[0]) / span * 1000
-        : version.is_current ? 1000 : from;
+      // Between a row's end and its return there is a hole.
+      if (index > 0) x += Math.max(0, starts[index] - ends[index - 1]) * scale;
+      const width = least + Math.max(0, ends[index] - starts[index]) * scale;
       const bar = svg("rect", {
-        x: from.toFixed(2), y: 2, width: Math.max(3, until - from - 1).toFixed(2),
+        x: x.toFixed(2), y: 2, width: Math.max(1, width - 1).toFixed(2),
         height: stripHeight - 4, "data-operation": version.operation_type,
       });
       bar.addEventListener("click", () => this.pick(index, true));
       drawing.append(bar);
+      x += width;
     });
     replace(this.strip, drawing);
   }
