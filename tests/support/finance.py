@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 
-from .cluster import client
+from .cluster import client, free_port
 from .database import Database
 from .pgchronicle import REPO, Pipeline, Service, catch_up, tables_to_copy
 
@@ -47,7 +47,9 @@ class Finance:
         psql(target_cluster, "postgres", EXAMPLE / "target" / "01_roles.sql")
         self.source = _Existing(source_cluster, "finance_db")
         self.target = _Existing(target_cluster, "analytics_db")
+        self.port = free_port()  # Where the history is served.
         self.pipeline = _ExamplePipeline(workdir, {
+            "HTTP_LISTEN": f"127.0.0.1:{self.port}",
             "SOURCE_HOST": "127.0.0.1", "SOURCE_PORT": str(source_cluster.port),
             "SOURCE_PASSWORD": "cdc_1234", "TARGET_HOST": "127.0.0.1",
             "TARGET_PORT": str(target_cluster.port), "TARGET_PASSWORD": "1234"})

@@ -285,8 +285,8 @@ class Pipeline:
                               cwd=self.workdir, timeout=timeout, capture_output=True, text=True,
                               input=input_text if input_text is not None else "")
 
-    def start(self, *arguments, env=None):
-        service = Service(self.arguments("run", *arguments), self.environment(env),
+    def start(self, *arguments, env=None, command="run"):
+        service = Service(self.arguments(command, *arguments), self.environment(env),
                           self.log_path, self.workdir)
         self.services.append(service)
         return service

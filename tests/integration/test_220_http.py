@@ -1,0 +1,309 @@
+"""The history over HTTP: endpoints on live data, pages, caching, and how they end."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.cluster import free_port
+from support.pgchronicle import EXIT_DONE, EXIT_USAGE, REPO, merge
+from support.roles import READER, READER_PASSWORD
+from support.waiting import wait_until
+from support.web import Raw, Web, answers, serve, wait_ready
+
+
+@pytest.fixture
+def shop(scene):
+    """Ten items, of which one has changed and one is gone."""
+    scene.source.execute(
+        "create table operations.items (id bigint primary key, name text, price numeric, "
+        "data jsonb, active boolean);"
+        "alter table operations.items replica identity full;"
+        "create table operations.pairs (region text, number integer, v text, "
+        "primary key (region, number));"
+        "create table operations.bag (v text);"
+        "alter table operations.bag replica identity full;")
+    scene.publish()
+    scene.service, scene.web = serve(scene)
+    scene.source.execute(
+        "insert into operations.items select n, 'item ' || n, n + 0.50, '{\"a\": [1, null]}', "
+        "n % 2 = 0 from generate_series(1, 10) n;"
+        "insert into operations.pairs values ('EU', 1, 'a'), ('EU', 2, 'b'), ('US', 1, 'c');")
+    scene.source.execute("update operations.items set price = 99 where id = 7")
+    scene.source.execute("delete from operations.items where id = 8")
+    scene.catch_up(scene.service)
+    return scene
+
+
+def test_what_the_service_says_of_itself(shop):
+    web = shop.web
+    health = web.get("/health")
+    assert (health["healthy"], health["health"], health["state"], health["target"],
+            health["source"], health["gaps"]) == (True, "green", "streaming", True, True, 0)
+    assert web.get("/ready")["ready"] is True
+    status = web.get("/status")
+    assert {table["source"] for table in status["tables"]} == {
+        "operations.items", "operations.pairs", "operations.bag"}
+    assert status["slot"]["name"] == shop.slot
+    wait_until(lambda: web.metric("rows_total") == 15, 10, "fifteen rows to be counted")
+    assert web.metric("transactions_total") >= 3
+    assert web.metric("healthy") == 1
+    assert web.metric('slot_wal_status{pipeline="%s",wal_status="reserved"' % shop.name) == 1
+    assert web.metric("resident_memory_bytes") > 1e6
+    samples = wait_until(lambda: web.get("/metrics/history"), 10, "a sample")
+    assert sorted(samples[0]) == ["lag_bytes", "lag_seconds", "rows_per_second", "t"]
+    assert web.get("/metrics/history", since=samples[-1]["t"] + 3600) == []
+    web.refused("/metrics/history", 400, since="yesterday")
+
+
+def test_tables_with_rows_versions_and_keys(shop):
+    tables = {table["name"]: table for table in shop.web.get("/tables")}
+    assert sorted(tables) == ["operations.bag", "operations.items", "operations.pairs"]
+    items = tables["operations.items"]
+    assert (items["history"], items["state"], items["row_key"], items["rows"],
+            items["versions"]) == ("analytics.items_history", "copied", ["id"], 9, 12)
+    assert items["columns"][:3] == [{"name": "id", "type": "bigint"},
+                                    {"name": "name", "type": "text"},
+                                    {"name": "price", "type": "numeric"}]
+    assert items["consistent_from"]
+    web = shop.web
+    assert web.get("/tables/pairs/keys", prefix="EU") == {
+        "keys": [{"region": "EU", "number": 1}, {"region": "EU", "number": 2}]}
+    assert web.get("/tables/pairs/keys", prefix="EU,2")["keys"] == [{"region": "EU", "number": 2}]
+    assert web.get("/tables/items/keys", limit=2)["keys"] == [{"id": 1}, {"id": 2}]
+    # The key of a row that is gone is found as well.
+    assert web.get("/tables/items/keys", prefix="8")["keys"] == [{"id": 8}]
+    assert web.get("/tables/items/keys", prefix="%")["keys"] == []
+    assert "has no key" in web.refused("/tables/bag/keys", 400)
+
+
+def test_the_versions_of_a_row(shop):
+    row = shop.web.get("/tables/operations.items/history", key="7")
+    assert (row["table"], row["key"]) == ("operations.items", {"id": 7})
+    first, second = row["versions"]
+    assert first["values"] == {"id": 7, "name": "item 7", "price": 7.50, "data": {"a": [1, None]},
+                               "active": False}
+    assert (second["operation_type"], second["changed"], second["is_current"]) == (
+        "UPDATE", ["price"], True)
+    assert second["lsn_from"] == first["lsn_to"]
+    assert shop.web.get("/tables/pairs/history", key=["EU", "2"])["key"] == {
+        "region": "EU", "number": 2}
+    assert shop.web.get("/tables/items/history", key="12345")["versions"] == []
+
+
+def test_requests_that_cannot_be_answered(shop):
+    web = shop.web
+    assert "unknown parameter \"limit\"" in web.refused("/tables", 400, limit=1)
+    web.refused("/tables/items/history", 400)
+    web.refused("/tables/items/history", 400, key="seven")
+    web.refused("/tables/items/history", 400, key=["1", "2"])
+    web.refused("/tables/nothing/history", 404, key="1")
+    web.refused("/tables/items/as-of", 400, lsn="x")
+    web.refused("/tables/items/as-of", 400, at="then")
+    web.refused("/tables/items/as-of", 400, at="2020-01-01")  # Before there is a history.
+    web.refused("/tables/items/as-of", 400, limit="0")
+    web.refused("/tables/items/as-of", 400, limit="10001")
+    web.refused("/tables/items/as-of", 400, after="x")
+    web.refused("/tables/items/as-of", 400, lsn="0/1", at="now")
+    web.refused("/tables/items/keys", 400, limit="-1")
+    web.refused("/nothing", 404)
+    web.refused("/tables", 400, min_lsn="x")
+
+
+def test_pages_of_a_moment_are_of_one_moment(shop):
+    web = shop.web
+    first = web.ask("/tables/items/as-of", parameters={"limit": 4})
+    page = first.json
+    assert (first.headers["X-Pgchronicle-Final"], page["final"]) == ("false", False)
+    assert [row["id"] for row in page["rows"]] == [1, 2, 3, 4]
+    # What happens between two pages is not seen by the second.
+    shop.source.execute("delete from operations.items where id >= 5; "
+                        "insert into operations.items values (11, 'new')")
+    shop.catch_up(shop.service)
+    rest, after = [], page["next"]
+    while after:
+        page = web.get("/tables/items/as-of", limit=4, after=after)
+        rest += [row["id"] for row in page["rows"]]
+        after = page["next"]
+    assert rest == [5, 6, 7, 9, 10]
+    now = web.get("/tables/items/as-of", min_lsn=shop.position())
+    assert [row["id"] for row in now["rows"]] == [1, 2, 3, 4, 11]
+    # The token is of that table only.
+    token = web.get("/tables/pairs/as-of", limit=1)["next"]
+    web.refused("/tables/items/as-of", 400, after=token)
+
+
+def test_an_answer_knows_its_lsn(shop):
+    web = shop.web
+    first = web.ask("/tables/items/as-of")
+    tag, lsn = first.headers["ETag"], first.headers["X-Pgchronicle-LSN"]
+    same = web.ask("/tables/items/as-of", headers={"If-None-Match": f'"x", {tag}'})
+    if same.headers["ETag"] == tag:
+        assert (same.status, same.body) == (304, b"")
+    else:  # An idle position was stored in between.
+        assert (same.status, same.json["rows"]) == (200, first.json["rows"])
+    shop.source.execute("update operations.items set name = 'other' where id = 1")
+    goal = shop.source.value("select pg_current_wal_lsn()::text")
+    changed = web.ask("/tables/items/as-of", parameters={"min_lsn": goal},
+                      headers={"If-None-Match": tag})
+    assert changed.status == 200
+    assert changed.headers["X-Pgchronicle-LSN"] != lsn
+    assert changed.json["rows"][0]["name"] == "other"
+
+
+def test_min_lsn_waits_and_gives_up(shop):
+    answer = shop.web.ask("/tables", parameters={"min_lsn": "FFFF/0"})
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json["error"]["code"] == "not_reached"
+
+
+def test_compression_head_options_and_methods(shop):
+    web = shop.web
+    shop.source.execute("insert into operations.items select n, repeat('x', 100) "
+                        "from generate_series(100, 200) n")
+    shop.catch_up(shop.service)
+    plain = web.ask("/tables/items/as-of", parameters={"min_lsn": shop.position()})
+    small = web.ask("/tables/items/as-of", headers={"Accept-Encoding": "gzip"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert len(small.raw) < len(plain.raw) / 5
+    assert small.json["rows"] == plain.json["rows"]
+    head = web.ask("/tables/items/as-of", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert int(head.headers["Content-Length"]) == len(plain.raw)
+    options = web.ask("/tables", method="OPTIONS")
+    assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"):
+        refused = web.ask("/tables", method=method)
+        assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    for path in ("/tables", "/", "/docs", "/nothing", "/metrics"):
+        headers = web.ask(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert headers["Access-Control-Allow-Origin"] is None
+
+
+def test_other_origins_read_where_that_is_allowed(scene):
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    service, web = serve(scene, cors_origins=["https://a.example"])
+    allowed = web.ask("/tables", headers={"Origin": "https://a.example"})
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    other = web.ask("/tables", headers={"Origin": "https://b.example"})
+    assert other.headers["Access-Control-Allow-Origin"] is None
+    preflight = web.ask("/tables", method="OPTIONS", headers={
+        "Origin": "https://a.example", "Access-Control-Request-Method": "GET"})
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+    assert service.stop() == EXIT_DONE
+
+
+def test_many_equal_requests_are_one_question(shop):
+    """Within the cache's time the target hears of one of them."""
+    web = shop.web
+    before = web.metric("http_cache_hits_total")
+    for _ in range(50):
+        web.get("/tables/items/history", key="3")
+    assert web.metric("http_cache_hits_total") - before >= 40
+
+
+def test_the_openapi_document_is_valid_and_complete(shop, tmp_path):
+    document = shop.web.get("/openapi.json")
+    assert document["openapi"].startswith("3.")
+    for path in ("/tables", "/tables/{table}/history", "/tables/{table}/as-of", "/changes",
+                 "/health", "/metrics", "/openapi.json"):
+        assert "get" in document["paths"][path], path
+    if not shutil.which("npm"):
+        pytest.skip("no npm")
+    (tmp_path / "openapi.json").write_bytes(shop.web.ask("/openapi.json").body)
+    installed = subprocess.run(
+        ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path),
+         "@seriousme/openapi-schema-validator@2"], capture_output=True, text=True, timeout=120)
+    if installed.returncode != 0:
+        pytest.skip("the package registry cannot be reached")
+    valid = subprocess.run(
+        [str(tmp_path / "node_modules/.bin/validate-api"), str(tmp_path / "openapi.json")],
+        capture_output=True, text=True, timeout=60)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+
+
+def test_serve_reads_with_a_role_that_may_do_nothing_else(shop):
+    shop.service.stop()
+    port = free_port()
+    config = merge(shop.pipeline.config, {
+        "http": {"listen": f"127.0.0.1:{port}",
+                 "dsn": shop.target_cluster.dsn(shop.target.name, READER),
+                 "password": READER_PASSWORD},
+        "target": {"dsn": "host=127.0.0.1 port=1 dbname=nowhere"}})
+    shop.pipeline.set_config(config)
+    service = shop.pipeline.start(command="serve")
+    web = Web(port)
+    service.wait_for(lambda: answers(web, "/ready"), 20, "serve to be ready")
+    assert web.get("/status")["state"] == "stopped"
+    assert len(web.get("/tables/items/as-of")["rows"]) == 9
+    assert "pgchronicle_rows_total" not in web.ask("/metrics").body.decode()
+    assert shop.target.query("select 1 from pg_locks where locktype = 'advisory' "
+                             "and mode = 'ExclusiveLock' and database = "
+                             "(select oid from pg_database where datname = current_database())") \
+        == []
+    assert service.stop() == EXIT_DONE
+
+
+def test_serve_needs_to_know_where(scene):
+    done = scene.run("serve")
+    assert (done.returncode, "http.listen is not set" in done.stderr) == (EXIT_USAGE, True)
+    scene.configure(http={"listen": "192.0.2.1:8000"})
+    done = scene.run("serve")
+    assert (done.returncode, "could not listen on" in done.stderr) == (EXIT_USAGE, True)
+
+
+def test_an_unreachable_target_is_503_and_comes_back(make_scene, source_cluster, new_cluster):
+    target = new_cluster("lost_target")
+    scene = make_scene(source_cluster, target)
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    service, web = serve(scene, cache_time="0s")
+    target.stop("immediate")
+    answer = wait_until(lambda: (found := web.ask("/tables")).status == 503 and found, 20,
+                        "the target's end to be noticed")
+    assert answer.json["error"]["code"] == "unavailable"
+    assert str(target.port) not in answer.body.decode()
+    wait_until(lambda: web.ask("/health").status == 503, 20, "health to be red")
+    assert web.ask("/docs").status == 200
+    # What can be judged without the target still is.
+    web.refused("/tables/t/as-of", 400, limit="x")
+    target.start()
+    wait_until(lambda: web.ask("/tables").status == 200, 30, "an answer again")
+    wait_ready(web, 60)
+    assert service.stop() == EXIT_DONE
+
+
+def test_a_stop_answers_what_was_asked(shop):
+    """The request waits for an LSN that never comes; SIGTERM answers it, and ends the process."""
+    raw = Raw(shop.web.port, timeout=20)
+    raw.send("GET /tables?min_lsn=FFFF/0 HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle = Raw(shop.web.port, timeout=20)
+    idle.send("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle.until(b"}")
+    assert shop.service.stop() == EXIT_DONE
+    assert b" 503 " in raw.rest()
+    assert idle.rest().strip() == b""
+
+
+def test_who_listens_for_everybody_says_so(scene):
+    port = free_port()
+    scene.configure(http={"listen": f"0.0.0.0:{port}"})
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    service = scene.start()
+    assert service.wait_event("http_public").level == "warn"
+    assert service.stop() == EXIT_DONE
+
+
+def test_the_dashboard_asks_for_metrics_that_are_there(shop):
+    dashboard = json.loads((REPO / "packaging" / "grafana-dashboard.json").read_text())
+    text = shop.web.ask("/metrics").body.decode()
+    known = set(re.findall(r"^(pgchronicle_\w+)", text, re.M))
+    asked = set(re.findall(r"pgchronicle_\w+", json.dumps(
+        [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])])))
+    assert asked and asked <= known, asked - known
