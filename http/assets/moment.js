@@ -14,6 +14,16 @@ function localText(time) {
   return local.toISOString().slice(0, 23);
 }
 
+/** What is to be known of an answer that may still change; of "now" that goes without saying. */
+function finalNode(answer, asked) {
+  if (answer.final !== false) return null;
+  if (!asked.at && !asked.lsn) {
+    return element("p", { class: "quiet" }, "What has been read from the source so far.");
+  }
+  return element("p", { class: "notice" },
+    "Not final yet: the source has not been read up to this moment.");
+}
+
 export class MomentView {
   constructor() {
     this.tables = [];
@@ -75,7 +85,7 @@ export class MomentView {
       const answer = await api.rowsAsOf(chosen.name, moment, pageRows);
       if (this.loading !== mine) return;
       showError(byId("table-error"));
-      this.show(chosen, answer);
+      this.show(chosen, answer, moment);
     } catch (error) {
       if (this.loading !== mine) return;
       byId("table-said").textContent = "";
@@ -84,14 +94,13 @@ export class MomentView {
     }
   }
 
-  show(chosen, answer) {
+  show(chosen, answer, asked) {
     const columns = chosen.columns.map((column) => column.name);
     const body = table(`${chosen.name} at ${answer.at ?? answer.lsn}`,
       columns.map((title) => ({ title })), []);
     this.append(body.querySelector("tbody"), chosen, answer.rows);
     replace(byId("table-result"),
-      answer.final === false ? element("p", { class: "notice" },
-        "Not final yet: the source has not been read up to this moment.") : null,
+      finalNode(answer, asked),
       element("div", {
         class: "scroll rows", tabindex: "0", role: "region", "aria-label": `Rows of ${chosen.name}`,
       }, body),

@@ -285,6 +285,7 @@ def test_rows_come_page_by_page_and_each_once(served, browser):
                           ".map(cell => Number(cell.innerText))") == [7, *range(1001, 1251)]
     assert browser.script("return document.querySelector('#table-result > button')") is None
     assert browser.text("#table-said").startswith("251 rows")
+    assert browser.texts("#table-result .notice") == []
 
 
 def test_the_moment_moves_by_steps(served, browser):
