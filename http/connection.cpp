@@ -36,6 +36,11 @@ std::string field(const auto& message, beast::http::field name) {
     return {value.data(), value.size()};
 }
 
+Refusal body_refusal() {
+    return Refusal{
+        {413, "body_too_large", "the request has a body", "Requests have none here.", {}, {}}};
+}
+
 Refusal refusal_of(const beast::error_code& error) {
     using Error = beast::http::error;
     if (error == Error::header_limit || error == Error::buffer_overflow) {
@@ -47,6 +52,7 @@ Refusal refusal_of(const beast::error_code& error) {
              {},
              {}}};
     }
+    if (error == Error::body_limit) return body_refusal();
     if (error == Error::bad_version) {
         return Refusal{{505, "bad_version", "HTTP 1.1 is spoken here", {}, {}, {}}};
     }
@@ -168,8 +174,7 @@ std::optional<Refusal> Connection::objection() const {
         return bad_request("the request has a body of unclear length", "Requests have none here.");
     }
     if (const auto length = parser_->content_length(); length && *length > 0) {
-        return Refusal{
-            {413, "body_too_large", "the request has a body", "Requests have none here.", {}, {}}};
+        return body_refusal();
     }
     const bool one_host = message.count(beast::http::field::host) == 1;
     if (message.version() >= http_1_1 && !one_host) {

@@ -19,7 +19,8 @@ namespace beast = boost::beast;
 namespace asio = boost::asio;
 
 /// What a client that does not read may hold of ours.
-constexpr std::size_t page_rows = 500;
+/// Sizes are of values as they are stored; compressed ones are larger when they have come.
+constexpr std::size_t page_rows = 100;
 constexpr std::size_t page_bytes = 1U << 20U;
 /// So long it may take to read it.
 constexpr std::chrono::seconds write_patience{30};

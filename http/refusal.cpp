@@ -79,7 +79,8 @@ Explained of_target(const pq::Error& error) {
                  {}}},
             {}};
     }
-    if (error.disposition() != pq::Disposition::halt) {
+    constexpr std::string_view read_only = "25006";
+    if (state != read_only && error.disposition() != pq::Disposition::halt) {
         return {unavailable("unavailable", error.primary(), error.detail(), error.hint()), told};
     }
     return {

@@ -118,18 +118,23 @@ def test_wrong_requests_are_refused_as_everywhere(live):
     assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request")
 
 
-def test_a_reader_that_does_not_read_holds_little_and_is_cut_off(live):
-    """40 MB are written; the process holds a page of them, and others follow on."""
+def test_a_reader_that_does_not_read_holds_little_and_is_cut_off(scene):
+    """140 MB are written; the process holds a page of them, and others follow on."""
+    scene.source.execute("create table operations.items (id bigint primary key, v text)")
+    scene.publish()
+    scene.configure(memory_limit="32MiB", batch={"max_bytes": "1MiB"})
+    live = scene
+    live.service, live.web = serve(scene)
     slow = live.web.events(timeout=60)
     slow.raw.socket.setsockopt(1, 8, 4096)  # SO_RCVBUF
     rss = live.service.rss()
     quick = live.web.events(timeout=60)
-    for part in range(4):
+    for part in range(14):
         live.source.execute(
             "insert into operations.items select 1000 + 100 * %s + n, repeat('x', 100000) "
             "from generate_series(0, 99) n", (part,))
-    assert ids_of(quick.take(400)) == list(range(1000, 1400))
-    assert live.service.rss() - rss < 120 * MIB
+    assert ids_of(quick.take(1400)) == list(range(1000, 2400))
+    assert live.service.rss() - rss < 200 * MIB
     wait_until(lambda: live.web.metric("http_followers") == 1, 60, "the slow one to be cut off",
                interval=0.5)
 

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import re
 import socket
 from urllib.parse import quote, urlencode
 
@@ -50,16 +51,16 @@ class Web:
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
 
-    def get(self, path, **parameters):
+    def get(self, path, /, **parameters):
         """The JSON of an answer that has to be 200."""
         answer = self.ask(path, parameters=parameters)
         assert answer.status == 200, answer
         return answer.json
 
-    def refused(self, path, status, **parameters):
+    def refused(self, path, expected, /, **parameters):
         """The message of an answer that has to have this status."""
         answer = self.ask(path, parameters=parameters)
-        assert answer.status == status, answer
+        assert answer.status == expected, answer
         return answer.error
 
     def metric(self, name):
@@ -144,8 +145,7 @@ class Raw:
 
     def statuses(self):
         """The statuses of all answers until the end."""
-        return [int(line.split()[1]) for line in self.rest().split(b"\r\n")
-                if line.startswith(b"HTTP/1.1 ")]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", self.rest())]
 
     def close(self):
         self.socket.close()
