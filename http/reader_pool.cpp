@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds refusal_time{1'000};
 }  // namespace
 
 void yield_to_replication() noexcept {
-    constexpr int nicer = 10;
+    constexpr int nicer = 15;
     // Linux: for one thread only.
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nicer);
 }
