@@ -82,7 +82,7 @@ std::optional<int> ReadingCommands::run_alone(const CLI::App& app) const {
         return exit_done;
     }
     if (app.got_subcommand("report") && report_.help && report_.name.empty()) {
-        std::cout << app.get_subcommand("report")->help();
+        std::cout << app.get_subcommand("report")->help("pgchronicle");
         return exit_done;
     }
     return std::nullopt;

@@ -126,6 +126,7 @@ def test_help_of_a_report_tells_its_parameters(reports):
     assert "integer from 1 to 10" in reports.run("players", "-h", "--limit", "99").stdout
     general = reports.run("--help")
     assert general.returncode == EXIT_DONE and "--param" in general.stdout
+    assert "Usage: pgchronicle report [OPTIONS] [name]" in general.stdout
 
 
 HOSTILE = ["'; DROP TABLE public.players; --", "' OR '1'='1", "\\'; SELECT 1; --", "$1", ":limit",
