@@ -162,8 +162,9 @@ void read_metadata(pq::Connection& target, const config::Settings& settings, Tar
         facts.history_empty =
             facts.checkpoint || history_writer::pg::history_empty(target, settings.pipeline);
         const auto owners = target.exec(
-            "SELECT target_schema, target_table, pipeline, source_schema, source_table, row_key"
-            " FROM pgchronicle.table_state WHERE state <> 'ended'"
+            "SELECT target_schema, target_table, CASE WHEN (to_jsonb(t)->>'imported')::boolean"
+            " THEN 'pgchronicle import' ELSE pipeline END, source_schema, source_table, row_key"
+            " FROM pgchronicle.table_state t WHERE state <> 'ended'"
         );
         for (int row = 0; row < owners.rows(); ++row) {
             const auto found = facts.relations.find({owners.str(row, 0), owners.str(row, 1)});

@@ -50,8 +50,9 @@ void read_checkpoint(pq::Connection& target, StatusReport& report, Clocks& clock
 
 void read_tables(pq::Connection& target, StatusReport& report) {
     const auto rows = target.exec(
-        "SELECT source_schema || '.' || source_table, target_schema || '.' || target_table, state,"
-        " rows_copied, consistent_from FROM pgchronicle.table_state WHERE pipeline = $1"
+        "SELECT source_schema || '.' || source_table, target_schema || '.' || target_table,"
+        " CASE WHEN (to_jsonb(t)->>'imported')::boolean THEN 'imported' ELSE state END,"
+        " rows_copied, consistent_from FROM pgchronicle.table_state t WHERE pipeline = $1"
         " ORDER BY 1",
         {report.pipeline}
     );

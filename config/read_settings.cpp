@@ -293,6 +293,9 @@ Settings read_settings(const DocumentNode& document, Reading& reading) {
         settings.reports_dir = beside(reading.file, dir);
     }
     reports.finish();
+    auto exports = map.section("export");
+    exports.text("time_zone", settings.exports.time_zone);
+    exports.finish();
     read_log(map.section("log"), settings.log);
     map.unsupported("apply");
     map.finish();

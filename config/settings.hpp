@@ -147,6 +147,13 @@ struct Acknowledge {
     friend bool operator==(const Acknowledge&, const Acknowledge&) = default;
 };
 
+/// What `export` goes by where its options do not say otherwise.
+struct Export {
+    std::string time_zone{"UTC"};  ///< Of days, and of times without an offset.
+
+    friend bool operator==(const Export&, const Export&) = default;
+};
+
 struct Log {
     LogLevel level{LogLevel::info};
     LogFormat format{LogFormat::text};
@@ -186,8 +193,9 @@ struct Settings {
     Retry retry;
     Acknowledge acknowledge;
     std::string spool_dir{"/var/tmp"};
-    Http http;
-    std::string reports_dir;  ///< Key `reports.dir`.
+    std::optional<std::string> http_listen;  ///< Key `http.listen`.
+    std::string reports_dir;                 ///< Key `reports.dir`.
+    Export exports;  ///< Key `export`.
     Log log;
     std::vector<std::string> warnings;  ///< What the operator should know; to be logged.
 

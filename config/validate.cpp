@@ -368,19 +368,10 @@ void check_rest(Findings& findings, const Settings& settings) {
     findings.between("acknowledge.interval", settings.acknowledge.interval, 10ms, 1h);
     findings.between("acknowledge.hold_back", settings.acknowledge.hold_back.time, 0ms, 24h * 365);
     if (settings.spool_dir.empty()) findings.add("spool_dir", "name must not be empty");
-}
-
-/// "*", or scheme://host[:port] as browsers send it.
-bool is_origin(std::string_view text) {
-    if (text == "*") return true;
-    const auto scheme = text.find("://");
-    if (scheme == std::string_view::npos || scheme == 0) return false;
-    const auto host = text.substr(scheme + 3);
-    return !host.empty() && host.find_first_of("/?# \t\r\n\"\\") == std::string_view::npos;
-}
-
-void check_http(Findings& findings, const Http& http) {
-    if (http.listen && !is_listen_address(*http.listen)) {
+    if (settings.exports.time_zone.empty()) {
+        findings.add("export.time_zone", "name must not be empty");
+    }
+    if (settings.http_listen && !is_listen_address(*settings.http_listen)) {
         findings.add(
             "http.listen",
             "invalid address " + quoted(*http.listen),

@@ -34,6 +34,11 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count
     "reconciliation_begun",
     "table_copied",
     "quarantine_uncommitted",
+    "import_copied",
+    "import_written",
+    "import_committed",
+    "export_written",
+    "export_published",
 };
 
 /// What the environment asks for, read once.

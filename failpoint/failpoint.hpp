@@ -22,6 +22,11 @@ enum class Failpoint : unsigned char {
     reconciliation_begun,
     table_copied,
     quarantine_uncommitted,
+    import_copied,
+    import_written,
+    import_committed,
+    export_written,
+    export_published,
     count
 };
 

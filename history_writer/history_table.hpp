@@ -70,6 +70,8 @@ struct HistoryTable {
 
     /// The root of partitions, each of which may have a replica identity of its own.
     bool partitioned{false};
+    /// Its rows come from files, and from no relation.
+    bool imported{false};
     /// Of the changes that one transaction makes to a key, only their net effect is kept. Not
     /// without a key.
     bool collapse{false};

@@ -126,13 +126,13 @@ private:
     /// The history of this very table, or else the one that its name still stands for.
     Followed::iterator find_history(Followed& followed, const Table& table) const {
         const auto same = std::ranges::find_if(followed, [&](const FollowedTable& one) {
-            return one.state.relation == table.id && !one.state.ended;
+            return one.state.relation == table.id && !one.state.ended && !one.state.imported;
         });
         if (same != followed.end()) return same;
         return std::ranges::find_if(followed, [&](const FollowedTable& one) {
             return one.state.source_schema == table.schema_name &&
                    one.state.source_table == table.name && !one.state.ended &&
-                   !is_there(one.state.relation);
+                   !one.state.imported && !is_there(one.state.relation);
         });
     }
 
@@ -301,7 +301,9 @@ private:
             source_.connection(), state.relation, settings_.source.publications
         );
         report.outcome = TableOutcome::not_followed;
-        if (state.ended) {
+        if (state.imported) {
+            report.why = "its rows come from files";
+        } else if (state.ended) {
             report.why = "the name stands for no table any more";
         } else if (!history_writer::wanted(state.source_schema, state.source_table, settings_)) {
             report.why = "the configuration leaves it out";

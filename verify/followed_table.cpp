@@ -37,7 +37,11 @@ read_facts(pq::Connection& target, const std::string& pipeline, const pg::TableS
 std::vector<FollowedTable> read_followed(pq::Connection& target, const std::string& pipeline) {
     const auto quarantines = pg::read_quarantines(target, pipeline);
     std::vector<FollowedTable> followed;
-    for (auto& state : pg::read_states(target, pipeline)) {
+    auto states = pg::read_states(target, pipeline);
+    for (auto& state : pg::read_imported_states(target, pipeline)) {
+        states.push_back(std::move(state));
+    }
+    for (auto& state : states) {
         FollowedTable one;
         const auto row = target.exec(
             "SELECT seam, compared, consistent_from FROM pgchronicle.table_state"

@@ -21,7 +21,7 @@ struct FollowedTable {
     HistoryFacts facts;
 };
 
-/// All tables of the pipeline. Errors: pq::Error.
+/// All tables of the pipeline, also those that were imported. Errors: pq::Error.
 [[nodiscard]] std::vector<FollowedTable>
 read_followed(pq::Connection& target, const std::string& pipeline);
 

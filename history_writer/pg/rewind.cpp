@@ -157,7 +157,9 @@ void rewind_table(
 std::vector<KeptTable> kept_tables(pq::Connection& target, const std::string& pipeline) {
     return tables_of(target.exec(
         "SELECT source_schema, source_table, relation_id, target_schema, target_table"
-        " FROM pgchronicle.table_state WHERE pipeline = $1"
+        " FROM pgchronicle.table_state t WHERE pipeline = $1"
+        // Older metadata has no such column.
+        " AND (to_jsonb(t)->>'imported')::boolean IS NOT TRUE"
         " AND to_regclass(format('%I.%I', target_schema, target_table)) IS NOT NULL"
         " ORDER BY source_schema, source_table",
         {pipeline}
@@ -206,6 +208,16 @@ find_obstacle(pq::Connection& target, const config::Settings& settings, Lsn posi
                 all ? std::string{"the history"} : named(rows.str(i, 0), rows.str(i, 1));
             consider(table + " " + rows.str(i, 2), lsn_of(rows, i, 3));
         }
+    }
+    const auto imports = target.exec(
+        "SELECT source_schema, source_table, max(lsn) FROM pgchronicle.import"
+        " WHERE pipeline = $1 AND lsn > $2::pg_lsn GROUP BY 1, 2",
+        {settings.pipeline, to_string(position)}
+    );
+    for (int i = 0; i < imports.rows(); ++i) {
+        consider(
+            named(imports.str(i, 0), imports.str(i, 1)) + " was imported", lsn_of(imports, i, 2)
+        );
     }
     const Names n{settings.tables.history_columns};
     for (const auto& table : followed(target, settings)) {

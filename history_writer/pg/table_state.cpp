@@ -38,14 +38,15 @@ CompareAs compare_as_of(std::string_view name) {
     return name == "REWRITE" ? CompareAs::rewrite : CompareAs::nothing;
 }
 
-}  // namespace
-
-std::vector<TableState> read_states(pq::Connection& target, const std::string& pipeline) {
+std::vector<TableState>
+read_tables(pq::Connection& target, const std::string& pipeline, bool imported) {
     const auto rows = target.exec(
         "SELECT source_schema, source_table, relation_id, target_schema, target_table, row_key,"
         " state, coalesce(compare_as, ''), begins_at, membership, coalesce(source_file, 0)"
-        " FROM pgchronicle.table_state WHERE pipeline = $1",
-        {pipeline}
+        " FROM pgchronicle.table_state t WHERE pipeline = $1"
+        // Older metadata has no such column, and not everybody who reads makes one.
+        " AND coalesce((to_jsonb(t)->>'imported')::boolean, false) = $2::boolean",
+        {pipeline, imported ? "true" : "false"}
     );
     std::vector<TableState> states;
     for (int i = 0; i < rows.rows(); ++i) {
@@ -62,9 +63,21 @@ std::vector<TableState> read_states(pq::Connection& target, const std::string& p
         state.begins_at = pgoutput::parse_lsn(rows.text(i, 8)).value_or(pgoutput::Lsn{});
         state.membership = rows.str(i, 9);
         state.source_file = oid_of(rows.text(i, 10));
+        state.imported = imported;
         states.push_back(std::move(state));
     }
     return states;
+}
+
+}  // namespace
+
+std::vector<TableState> read_states(pq::Connection& target, const std::string& pipeline) {
+    return read_tables(target, pipeline, false);
+}
+
+std::vector<TableState>
+read_imported_states(pq::Connection& target, const std::string& pipeline) {
+    return read_tables(target, pipeline, true);
 }
 
 void begin_relation(

@@ -35,11 +35,16 @@ struct TableState {
     pgoutput::Lsn begins_at;
     std::string membership;
     std::uint32_t source_file{0};  ///< 0: to be learnt.
+    bool imported{false};          ///< Its rows come from files, and from no relation.
 };
 
 /// All tables that the pipeline has ever followed.
 [[nodiscard]] std::vector<TableState>
 read_states(pq::Connection& target, const std::string& pipeline);
+
+/// Tables of the pipeline whose rows come from files.
+[[nodiscard]] std::vector<TableState>
+read_imported_states(pq::Connection& target, const std::string& pipeline);
 
 /// The name begins to stand for this relation at `begins_at`. With `copied`, everything is known
 /// since then; else its rows are to be copied first.

@@ -42,12 +42,26 @@ TargetName name_of(const HistoryTable& table) {
 void check_owner(pq::Connection& target, const std::string& pipeline, const HistoryTable& table) {
     const auto owners = target.exec(
         "SELECT pipeline, source_schema, source_table,"
-        " (pipeline, source_schema, source_table) = ($3, $4, $5) FROM pgchronicle.table_state"
+        " (pipeline, source_schema, source_table) = ($3, $4, $5), imported"
+        " FROM pgchronicle.table_state"
         " WHERE target_schema = $1 AND target_table = $2 AND state <> 'ended' ORDER BY 4",
         {table.target_schema, table.target_table, pipeline, table.source_schema, table.source_table}
     );
-    if (owners.rows() > 0 && owners.boolean(0, 3)) return;
+    const bool ours = owners.rows() > 0 && owners.boolean(0, 3);
+    if (ours && owners.boolean(0, 4) == table.imported) return;
     const auto name = fmt::format("{}.{}", table.target_schema, table.target_table);
+    if (ours) {
+        throw TableFailure{
+            table,
+            fmt::format(
+                "history table \"{}\" belongs to {} table",
+                name,
+                table.imported ? "a replicated" : "an imported"
+            ),
+            table.imported ? "A pipeline writes it."
+                           : "Its rows come from files: \"pgchronicle import\" writes it.",
+            "Give the table a target of its own in tables.overrides."};
+    }
     if (owners.rows() > 0) {
         throw TargetMismatch{
             fmt::format("history table \"{}\" belongs to another source table", name),

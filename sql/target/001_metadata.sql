@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS pgchronicle.table_state (
     rows_copied     bigint,
     copied_at       timestamptz,
     compared        pg_lsn,              -- seam of the last comparison
+    -- Its rows come from files, and no pipeline writes it; relation_id is 0 then.
+    imported        boolean NOT NULL DEFAULT false,
     PRIMARY KEY (pipeline, source_schema, source_table)
 );
 -- Never two pipelines, or two tables, into one history table.
@@ -188,11 +190,36 @@ CREATE TABLE IF NOT EXISTS pgchronicle.position_mark (
     PRIMARY KEY (pipeline, position)
 );
 
+-- Files whose rows were made versions of an imported table ("pgchronicle import"), all at one LSN and
+-- one recorded time. Their change_seq is (id << 32) + ordinal: after every change of the transaction
+-- that ends at that LSN, and of the imports before.
+CREATE TABLE IF NOT EXISTS pgchronicle.import (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pipeline      text NOT NULL,
+    source_schema text NOT NULL,
+    source_table  text NOT NULL,
+    day           date,                  -- that the file was said to be of
+    file          text NOT NULL,         -- its name, without folders
+    digest        text NOT NULL,         -- SHA-256 of its text, not compressed
+    row_count     bigint NOT NULL,
+    inserted      bigint NOT NULL,
+    updated       bigint NOT NULL,
+    deleted       bigint NOT NULL,
+    columns       text[] NOT NULL,       -- of the history table, in its order then
+    lsn           pg_lsn NOT NULL,       -- the checkpoint's position then
+    recorded_at   timestamptz NOT NULL,  -- valid_from of the versions
+    imported_at   timestamptz NOT NULL DEFAULT now()
+);
+
 -- What tables made by earlier versions lack.
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'compared'
                    AND attrelid = 'pgchronicle.table_state'::regclass) THEN
         ALTER TABLE pgchronicle.table_state ADD COLUMN compared pg_lsn;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'imported'
+                   AND attrelid = 'pgchronicle.table_state'::regclass) THEN
+        ALTER TABLE pgchronicle.table_state ADD COLUMN imported boolean NOT NULL DEFAULT false;
     END IF;
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'filled'
                    AND attrelid = 'pgchronicle.relation_shape'::regclass) THEN

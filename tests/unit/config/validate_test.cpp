@@ -176,6 +176,9 @@ TEST_CASE("the target schema knows one placeholder and keeps off reserved names"
          "name must not be empty"},
         {[](Settings& s) { s.pipeline = ""; }, "pipeline", "name must not be empty"},
         {[](Settings& s) { s.spool_dir = ""; }, "spool_dir", "name must not be empty"},
+        {[](Settings& s) { s.exports.time_zone = ""; },
+         "export.time_zone",
+         "name must not be empty"},
     });
     check_accepted({
         [](Settings& s) { s.target.schema = "{schema}"; },
