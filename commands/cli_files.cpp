@@ -6,7 +6,6 @@
 #include "files/error.hpp"
 #include "history_writer/pg/mismatch.hpp"
 #include "history_writer/table_failure.hpp"
-#include "reading/error.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -24,20 +23,6 @@ int exit_code_of(files::Fault fault) {
     case files::Fault::content:
         return exit_check_failed;
     case files::Fault::not_ready:
-        return exit_needs_operator;
-    }
-    return exit_needs_operator;
-}
-
-int exit_code_of(reading::ErrorKind kind) {
-    switch (kind) {
-    case reading::ErrorKind::not_found:
-    case reading::ErrorKind::ambiguous:
-    case reading::ErrorKind::bad_request:
-        return exit_usage;
-    case reading::ErrorKind::too_early:
-    case reading::ErrorKind::too_late:
-    case reading::ErrorKind::not_ready:
         return exit_needs_operator;
     }
     return exit_needs_operator;
@@ -238,37 +223,33 @@ int FilesCommands::run_import(const config::Settings& settings, std::ostream& ou
     return exit_done;
 }
 
-int FilesCommands::run(
-    const CLI::App& app,
-    const config::Settings& settings,
-    std::ostream& out,
-    std::ostream& err
-) {
-    const auto refuse = [&](int code, const auto& error) {
-        return report(
-            {.exit_code = code,
-             .primary = error.what(),
-             .detail = std::string{error.detail},
-             .hint = std::string{error.hint}},
-            err
-        );
-    };
+std::optional<int> FilesCommands::run(const CLI::App& app, const config::Settings& settings) {
+    const bool exports = app.got_subcommand("export");
+    if (!exports && !app.got_subcommand("import")) return std::nullopt;
     const auto refuse_history = [&](const auto& error) {
         return report(
-            {.exit_code = exit_needs_operator,
-             .primary = error.what(),
-             .detail = error.detail(),
-             .hint = error.hint()},
-            err
+            Refusal{
+                .exit_code = exit_needs_operator,
+                .primary = error.what(),
+                .detail = error.detail(),
+                .hint = error.hint(),
+            },
+            std::cerr
         );
     };
     try {
         if (app.got_subcommand("export")) return run_export(settings, out, err);
         return run_import(settings, out);
     } catch (const files::Error& error) {
-        return refuse(exit_code_of(error.fault), error);
-    } catch (const reading::Error& error) {
-        return refuse(exit_code_of(error.kind), error);
+        return report(
+            Refusal{
+                .exit_code = exit_code_of(error.fault),
+                .primary = error.primary,
+                .detail = error.detail,
+                .hint = error.hint,
+            },
+            std::cerr
+        );
     } catch (const history_writer::TableFailure& error) {
         return refuse_history(error);
     } catch (const history_writer::pg::Mismatch& error) {
