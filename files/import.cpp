@@ -44,25 +44,29 @@ std::string checked_day(pq::Connection& target, const std::string& day) {
          .hint = "A day looks like 2026-03-03."}};
 }
 
-/// Versions go on from where the days that came later have left them.
-void require_newest_day(
+/// The newest day that was imported after the request's, if any; empty without a day.
+std::string later_day(
     pq::Connection& target,
     const config::Settings& settings,
     const HistoryTable& table,
     const ImportRequest& request
 ) {
-    if (!request.day) return;
+    if (!request.day) return "";
     const auto row = target.exec(
         "SELECT max(day) FROM pgchronicle.import WHERE pipeline = $1 AND source_schema = $2"
         " AND source_table = $3 AND day > $4::date",
         {settings.pipeline, table.source_schema, table.source_table, *request.day}
     );
-    if (row.null(0, 0)) return;
-    throw not_ready(
+    return row.str(0, 0);
+}
+
+/// Versions go on from where the days that came later have left them.
+Error later_day_error(const ImportRequest& request, const std::string& later) {
+    return not_ready(
         fmt::format("a later day was imported into \"{}\" already", request.table),
         fmt::format(
-            "{} is in, and the file of {} differs from what is there.",
-            row.text(0, 0),
+            "{} is in, and the file is neither what is there, nor what was imported for {}.",
+            later,
             *request.day
         ),
         "History only goes on. Import a corrected file as of a day that is not in yet."
@@ -141,7 +145,7 @@ void record_table(
     );
 }
 
-/// Whether the very same file was the last that was imported, for the same day.
+/// Whether the very same file was the last that was imported for that day, or without one.
 bool is_known(
     pq::Connection& target,
     const config::Settings& settings,
@@ -181,14 +185,17 @@ Imported import_in_transaction(
     imported.history = table.target_schema + "." + table.target_table;
     imported.rows = content.rows;
     find_changes(target, table, imported);
-    if (imported.changes() == 0 && is_known(target, settings, request, table, content)) {
+    const auto later = later_day(target, settings, table, request);
+    const bool changes = imported.changes() > 0;
+    if ((!changes || !later.empty()) && is_known(target, settings, request, table, content)) {
         target.exec("ROLLBACK");
+        imported.inserted = imported.updated = imported.deleted = 0;
         return imported;
     }
-    if (imported.changes() > 0) require_newest_day(target, settings, table, request);
+    if (changes && !later.empty()) throw later_day_error(request, later);
     const auto stamp = record_import(target, settings, request, table, content, imported);
     record_table(target, settings, table, stamp);
-    if (imported.changes() > 0) {
+    if (changes) {
         write_changes(target, table, stamp, imported);
         imported.lsn = pgoutput::parse_lsn(stamp.lsn);
     }

@@ -62,16 +62,24 @@ def exported(scene, folder, *arguments, **options):
     return result
 
 
+@pytest.fixture
+def out(tmp_path):
+    """An empty folder, apart from the scene's."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
 def tree(folder):
     """Every file below as its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes()
             for path in sorted(Path(folder).rglob("*")) if path.is_file()}
 
 
-def test_a_table_as_csv_with_manifest_and_marker(shop, tmp_path):
+def test_a_table_as_csv_with_manifest_and_marker(shop, out):
     at = moment(shop)
-    exported(shop, tmp_path, "--as-of", at, "--wait", "20")
-    day = tmp_path / "operations.t" / today(shop)
+    exported(shop, out, "--as-of", at, "--wait", "20")
+    day = out / "operations.t" / today(shop)
     assert sorted(path.name for path in day.iterdir()) == [
         "_SUCCESS", "manifest.json", "operations.t.csv"]
     data = (day / "operations.t.csv").read_bytes()
@@ -82,7 +90,7 @@ def test_a_table_as_csv_with_manifest_and_marker(shop, tmp_path):
          '{"a": 1,\n "b": "\\n"}', ""],
         ["10", 'quote " and \\ tab \t', "NaN", "", "infinity", "", "", ""]]
     assert data.splitlines()[-1].endswith(b",NaN,,infinity,,,")  # NULL and '' differ.
-    assert b'"""b"": ""\\n""}",""\n' in data
+    assert b' ""b"": ""\\n""}",""\n' in data
     manifest = json.loads((day / "manifest.json").read_text())
     lsn = shop.target.value("select max(lsn_from)::text from analytics.t_history")
     asked = datetime.fromisoformat(at.replace("+00", "+00:00")).astimezone(timezone.utc)
@@ -96,18 +104,18 @@ def test_a_table_as_csv_with_manifest_and_marker(shop, tmp_path):
             ("at", "timestamp with time zone"), ("tags", "text[]"), ("doc", "json"),
             ("note", "character varying(40)")]],
         "gaps": []}
-    bare = (tmp_path / "operations.bare" / today(shop) / "operations.bare.csv").read_text()
+    bare = (out / "operations.bare" / today(shop) / "operations.bare.csv").read_text()
     assert bare == "v\na\na\nz\n"
     assert shop.service.stop() == EXIT_DONE
 
 
-def test_a_past_moment_gives_the_same_bytes_whatever_came_after(shop, tmp_path):
+def test_a_past_moment_gives_the_same_bytes_whatever_came_after(shop, out):
     at = moment(shop)
     lsn = shop.source.lsn()
     for name, arguments in (("time", ["--as-of", at]), ("lsn", ["--lsn", lsn]),
                             ("json", ["--as-of", at, "--format", "jsonl", "--gzip"])):
-        exported(shop, tmp_path / name, *arguments, "--wait", "20")
-    before = tree(tmp_path)
+        exported(shop, out / name, *arguments, "--wait", "20")
+    before = tree(out)
     assert len(before) == 18
     shop.source.execute(
         "update operations.t set name = 'later', id = id + 100;"
@@ -123,20 +131,20 @@ def test_a_past_moment_gives_the_same_bytes_whatever_came_after(shop, tmp_path):
         "select count(*) from pgchronicle.table_state where state = 'copied'") == 3, 30, "late")
     for name, arguments in (("time", ["--as-of", at]), ("lsn", ["--lsn", lsn]),
                             ("json", ["--as-of", at, "--format", "jsonl", "--gzip"])):
-        result = exported(shop, tmp_path / name, *arguments)
+        result = exported(shop, out / name, *arguments)
         assert "\"operations.late\" is left out: its history begins later" in result.stderr
-    assert tree(tmp_path) == before
-    exported(shop, tmp_path / "new", "--lsn", shop.source.lsn(), "--wait", "20")
-    new = (tmp_path / "new" / "operations.t" / today(shop) / "operations.t.csv").read_text()
+    assert tree(out) == before
+    exported(shop, out / "new", "--lsn", shop.source.lsn(), "--wait", "20")
+    new = (out / "new" / "operations.t" / today(shop) / "operations.t.csv").read_text()
     assert new.splitlines()[0] == "id,name,price,paid,at,tags,doc,remark,extra"
     assert shop.service.stop() == EXIT_DONE
 
 
-def test_json_lines_have_types_and_gzip_has_no_time(shop, tmp_path):
+def test_json_lines_have_types_and_gzip_has_no_time(shop, out):
     at = moment(shop)
     arguments = ["--as-of", at, "--format", "jsonl", "--gzip", "--table", "t", "--wait", "20"]
-    exported(shop, tmp_path, *arguments)
-    day = tmp_path / "operations.t" / today(shop)
+    exported(shop, out, *arguments)
+    day = out / "operations.t" / today(shop)
     packed = (day / "operations.t.jsonl.gz").read_bytes()
     assert packed[:10] == bytes([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3])
     lines = gzip.decompress(packed).decode().splitlines()
@@ -150,11 +158,11 @@ def test_json_lines_have_types_and_gzip_has_no_time(shop, tmp_path):
     manifest = json.loads((day / "manifest.json").read_text())
     assert (manifest["sha256"], manifest["compression"], manifest["rows"]) == (
         hashlib.sha256(packed).hexdigest(), "gzip", 3)
-    assert not (tmp_path / "operations.bare").exists()
+    assert not (out / "operations.bare").exists()
     assert shop.service.stop() == EXIT_DONE
 
 
-def test_tables_of_one_export_belong_to_one_snapshot_under_traffic(scene, tmp_path):
+def test_tables_of_one_export_belong_to_one_snapshot_under_traffic(scene, out):
     scene.source.execute("create table operations.a (id serial primary key, v integer);"
                          "create table operations.b (id serial primary key, v integer)")
     scene.publish()
@@ -163,57 +171,57 @@ def test_tables_of_one_export_belong_to_one_snapshot_under_traffic(scene, tmp_pa
         scene.source.execute(f"insert into operations.a (v) values ({i});"
                              f"insert into operations.b (v) values ({i})")
         if i % 10 == 5:
-            exported(scene, tmp_path, "--lsn", scene.source.lsn(), "--wait", "20", "--day",
+            exported(scene, out, "--lsn", scene.source.lsn(), "--wait", "20", "--day",
                      "2026-01-01")
-            rows = [(tmp_path / f"operations.{t}" / "2026-01-01" / f"operations.{t}.csv")
+            rows = [(out / f"operations.{t}" / "2026-01-01" / f"operations.{t}.csv")
                     .read_text() for t in "ab"]
             assert rows[0] == rows[1] and rows[0].count("\n") == i + 2
     assert service.stop() == EXIT_DONE
 
 
-def test_a_day_is_over_only_when_the_source_is_past_it(shop, tmp_path):
+def test_a_day_is_over_only_when_the_source_is_past_it(shop, out):
     day = today(shop)
     tomorrow = (datetime.fromisoformat(day) + timedelta(days=1)).strftime("%Y-%m-%d")
-    early = export(shop, tmp_path, "--as-of", tomorrow)
+    early = export(shop, out, "--as-of", tomorrow)
     assert early.returncode == EXIT_OPERATOR
     assert "has not passed" in early.stderr and "--wait" in early.stderr
-    past = export(shop, tmp_path, "--as-of", "2020-02-29")
+    past = export(shop, out, "--as-of", "2020-02-29")
     assert past.returncode == EXIT_OPERATOR
     assert "is not known at" in past.stderr and "complete from" in past.stderr
-    far = export(shop, tmp_path, "--lsn", "FFFF/0")
+    far = export(shop, out, "--lsn", "FFFF/0")
     assert far.returncode == EXIT_OPERATOR and "has not passed FFFF/0" in far.stderr
-    assert tree(tmp_path) == {}
+    assert tree(out) == {}
     # Nobody writes any more: the source's clock tells.
     at = moment(shop)
-    exported(shop, tmp_path, "--as-of", at, "--wait", "20")
-    assert len(tree(tmp_path)) == 6
+    exported(shop, out, "--as-of", at, "--wait", "20")
+    assert len(tree(out)) == 6
     assert shop.service.stop() == EXIT_DONE
     shop.source.execute("insert into operations.t (id) values (99)")
-    behind = export(shop, tmp_path, "--lsn", shop.source.lsn())
+    behind = export(shop, out, "--lsn", shop.source.lsn())
     assert behind.returncode == EXIT_OPERATOR and "The history reaches up to" in behind.stderr
 
 
-def test_a_moment_to_come_is_waited_for(shop, tmp_path):
+def test_a_moment_to_come_is_waited_for(shop, out):
     at = shop.source.value("select (clock_timestamp() + interval '2 s')::text")
-    exported(shop, tmp_path, "--as-of", at, "--wait", "30")
+    exported(shop, out, "--as-of", at, "--wait", "30")
     assert shop.source.value("select clock_timestamp() > %s::timestamptz", (at,))
-    assert len(tree(tmp_path)) == 6
+    assert len(tree(out)) == 6
     assert shop.service.stop() == EXIT_DONE
 
 
-def test_days_have_a_time_zone(shop, tmp_path):
+def test_days_have_a_time_zone(shop, out):
     at = moment(shop)
-    exported(shop, tmp_path, "--as-of", at, "--wait", "20", "--time-zone", "Pacific/Kiritimati")
+    exported(shop, out, "--as-of", at, "--wait", "20", "--time-zone", "Pacific/Kiritimati")
     there = shop.source.value(
         "select to_char(%s::timestamptz at time zone 'Pacific/Kiritimati', 'YYYY-MM-DD')", (at,))
-    assert (tmp_path / "operations.t" / there / "_SUCCESS").exists()
+    assert (out / "operations.t" / there / "_SUCCESS").exists()
     shop.configure(export={"time_zone": "Pacific/Pago_Pago"})
-    exported(shop, tmp_path, "--as-of", at)
+    exported(shop, out, "--as-of", at)
     here = shop.source.value(
         "select to_char(%s::timestamptz at time zone 'Pacific/Pago_Pago', 'YYYY-MM-DD')", (at,))
-    assert (tmp_path / "operations.t" / here / "_SUCCESS").exists()
+    assert (out / "operations.t" / here / "_SUCCESS").exists()
     assert here != there
-    wrong = export(shop, tmp_path, "--as-of", at, "--time-zone", "Nowhere/At_All")
+    wrong = export(shop, out, "--as-of", at, "--time-zone", "Nowhere/At_All")
     assert wrong.returncode == EXIT_USAGE and "Nowhere/At_All" in wrong.stderr
     assert shop.service.stop() == EXIT_DONE
 
@@ -229,15 +237,15 @@ def test_days_have_a_time_zone(shop, tmp_path):
     (["--lsn", "0/1", "--table", "nothing"], "keeps no history of"),
     (["--lsn", "0/1", "--format", "xml"], "xml"),
 ])
-def test_a_wrong_request_is_refused(shop, tmp_path, arguments, said):
-    result = export(shop, tmp_path, *arguments)
+def test_a_wrong_request_is_refused(shop, out, arguments, said):
+    result = export(shop, out, *arguments)
     assert (result.returncode, said in result.stderr) == (EXIT_USAGE, True), result.stderr
-    assert tree(tmp_path) == {}
+    assert tree(out) == {}
 
 
 @pytest.mark.parametrize("point, hit", [("export_written", 1), ("export_published", 1)])
-def test_a_killed_export_leaves_whole_folders_only(shop, tmp_path, point, hit):
-    folder = tmp_path / "out"
+def test_a_killed_export_leaves_whole_folders_only(shop, out, point, hit):
+    folder = out / "out"
     lsn = shop.source.lsn()
     arguments = ["--lsn", lsn, "--wait", "20", "--day", "2026-01-01"]
     exported(shop, folder, *arguments)
@@ -245,7 +253,7 @@ def test_a_killed_export_leaves_whole_folders_only(shop, tmp_path, point, hit):
     shop.source.execute("update operations.t set name = 'changed'; delete from operations.bare")
     exported(shop, folder, "--lsn", shop.source.lsn(), "--wait", "20", "--day", "2026-01-01")
     changed = tree(folder)
-    killed = export(shop, folder, *arguments, env=failpoint_env(point, hit, tmp_path / "log"))
+    killed = export(shop, folder, *arguments, env=failpoint_env(point, hit, out / "log"))
     assert killed.returncode == -9
     seen = {name: data for name, data in tree(folder).items() if "/." not in name}
     for table in ("operations.t", "operations.bare"):
@@ -258,24 +266,24 @@ def test_a_killed_export_leaves_whole_folders_only(shop, tmp_path, point, hit):
     assert shop.service.stop() == EXIT_DONE
 
 
-def test_names_are_safe_as_files(scene, tmp_path):
+def test_names_are_safe_as_files(scene, out):
     for name in ("../../evil", ".hidden", "a/b", "Grüße", "x" * 63):
         scene.source.execute(f'create table operations."{name}" ("a,""b" integer primary key)')
     scene.publish()
     service = scene.start_streaming()
-    exported(scene, tmp_path / "in", "--lsn", scene.source.lsn(), "--wait", "20", "--day",
+    exported(scene, out / "in", "--lsn", scene.source.lsn(), "--wait", "20", "--day",
              "2026-01-01")
-    assert {path.name for path in (tmp_path / "in").iterdir()} == {
+    assert {path.name for path in (out / "in").iterdir()} == {
         "operations...%2F..%2Fevil", "operations..hidden", "operations.a%2Fb",
         "operations.Gr%C3%BC%C3%9Fe", "operations." + "x" * 63}
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("operations")] == []
+    assert [path.name for path in out.iterdir() if path.name.startswith("operations")] == []
     assert service.stop() == EXIT_DONE
 
 
-def test_gaps_and_quarantine_are_told(shop, tmp_path):
+def test_gaps_and_quarantine_are_told(shop, out):
     at = moment(shop)
     lsn = shop.source.lsn()
-    exported(shop, tmp_path, "--as-of", at, "--wait", "20")
+    exported(shop, out, "--as-of", at, "--wait", "20")
     shop.source.execute("insert into operations.t (id) values (50)")
     shop.catch_up(shop.service)
     assert shop.service.stop() == EXIT_DONE
@@ -285,32 +293,33 @@ def test_gaps_and_quarantine_are_told(shop, tmp_path):
         "insert into pgchronicle.gap (pipeline, source_schema, source_table, from_lsn, to_lsn, "
         f"reason) values ('{shop.name}', 'operations', 't', '{start}', '{position}', 'slot_lost'), "
         f"('{shop.name}', 'operations', 't', '{position}', 'F/0', 'slot_lost')")
-    result = exported(shop, tmp_path, "--as-of", at)
+    result = exported(shop, out, "--as-of", at)
     assert 'history of table "operations.t" is incomplete then' in result.stderr
     assert result.stderr.count("There is a gap") == 1 and "bare" not in result.stderr
     manifest = json.loads(
-        (tmp_path / "operations.t" / today(shop) / "manifest.json").read_text())
+        (out / "operations.t" / today(shop) / "manifest.json").read_text())
     assert manifest["gaps"] == [
         {"reason": "slot_lost", "from_lsn": start, "to_lsn": position}]
     shop.target.execute(
         "insert into pgchronicle.quarantine (pipeline, source_schema, source_table, relation_id, "
         f"from_lsn, from_time, message) values ('{shop.name}', 'operations', 't', 1, '{start}', "
         "'2020-01-01', 'x')")
-    left = export(shop, tmp_path, "--lsn", lsn, "--table", "t")
+    left = export(shop, out, "--lsn", lsn, "--table", "t")
     assert left.returncode == EXIT_OPERATOR and "quarantine" in left.stderr
 
 
-def test_the_reader_role_may_export(shop, tmp_path):
+def test_the_reader_role_may_export(shop, out):
     """Nothing is written: a role that can only read is enough."""
     shop.target.execute("create role export_reader login password 'x';"
+                        f'grant connect on database "{shop.target.name}" to export_reader;'
                         "grant usage on schema pgchronicle, analytics to export_reader;"
                         "grant select on all tables in schema pgchronicle, analytics "
                         "to export_reader")
     try:
         shop.configure(target={"dsn": shop.target_cluster.dsn(shop.target.name, "export_reader"),
                                "password": "x"})
-        exported(shop, tmp_path, "--lsn", shop.source.lsn(), "--wait", "20", "--day", "2026-01-01")
-        assert len(tree(tmp_path)) == 6
+        exported(shop, out, "--lsn", shop.source.lsn(), "--wait", "20", "--day", "2026-01-01")
+        assert len(tree(out)) == 6
     finally:
         assert shop.service.stop() == EXIT_DONE
         shop.target.execute("drop owned by export_reader; drop role export_reader")

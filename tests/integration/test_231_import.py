@@ -265,6 +265,8 @@ def test_days_wait_for_their_inputs_and_go_on_only(shop, tmp_path):
     imported(shop, path, *later)
     before = everything(shop)
     write(path, FIRST)
+    assert "nothing to write" in imported(shop, path, *day)
+    write(path, FIRST + "5,new,5\n")
     past = import_(shop, path, *day)
     assert past.returncode == EXIT_OPERATOR and "a later day was imported" in past.stderr
     assert everything(shop) == before
@@ -290,7 +292,7 @@ def test_forms_of_a_file(shop, tmp_path):
     assert import_(shop, tmp_path).returncode == EXIT_OPERATOR
     hostile = 'a"; drop table x; --'
     quoted = hostile.replace('"', '""')
-    imported(shop, write(tmp_path / "h.csv", f'"{quoted}"\n1\n\n'), "--table", hostile, "--key",
+    imported(shop, write(tmp_path / "h.csv", f'"{quoted}"\n1\n'), "--table", hostile, "--key",
              hostile)
     assert shop.target.value(
         f'select count(*) from analytics."{quoted}_history"') == 1
