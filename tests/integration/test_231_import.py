@@ -315,6 +315,63 @@ def test_a_killed_import_leaves_nothing_or_everything(shop, tmp_path, point):
     assert shop.service.stop() == EXIT_DONE
 
 
+def paused_import(scene, path, log):
+    """An import that has written everything, and has not committed."""
+    process = subprocess.Popen(
+        scene.pipeline.arguments("import", str(path), *KEY), stdout=subprocess.DEVNULL,
+        env=scene.pipeline.environment(failpoint_env("import_written", 1, log, "pause")))
+    wait_until(lambda: log.exists() and "import_written" in log.read_text(), 30, "the pause")
+    return process
+
+
+def resume(process):
+    os.kill(process.pid, signal.SIGCONT)
+    assert process.wait(30) == EXIT_DONE
+
+
+def test_nothing_later_is_stored_before_an_import_is_seen(shop, tmp_path):
+    """Who follows the history by LSN would never see versions behind what he has seen."""
+    process = paused_import(shop, write(tmp_path / "goods.csv", FIRST), tmp_path / "log")
+    try:
+        shop.source.execute("insert into operations.t values (50, 'later')")
+        wait_until(lambda: shop.target.value(
+            "select count(*) from pg_stat_activity where datname = current_database() "
+            "and wait_event_type = 'Lock' and application_name <> 'pgchronicle import'") > 0,
+            30, "the pipeline to wait")
+        assert shop.history("t", where="id = 50") == []
+    finally:
+        resume(process)
+    shop.catch_up(shop.service)
+    assert shop.target.value(
+        "select (select lsn_from from analytics.t_history where id = 50) > "
+        "(select max(lsn_from) from analytics.goods_history)")
+    assert shop.service.stop() == EXIT_DONE
+
+
+def test_an_export_of_a_moment_waits_for_imports_that_belong_to_it(shop, tmp_path):
+    imported(shop, write(tmp_path / "goods.csv", FIRST))
+    process = paused_import(shop, write(tmp_path / "goods.csv", SECOND), tmp_path / "log")
+    try:
+        at = shop.source.value("select clock_timestamp()::text")
+        export = subprocess.Popen(
+            shop.pipeline.arguments("export", "--dir", str(tmp_path / "out"), "--as-of", at,
+                                    "--day", "2026-01-01", "--table", "goods", "--wait", "30"),
+            env=shop.pipeline.environment(), stdout=subprocess.DEVNULL)
+        # It has its moment when the source's clock has passed it, and then the import's lock; or a
+        # position that is stored only when the import lets go of the checkpoint.
+        wait_until(lambda: export.poll() is not None or shop.target.value(
+            "select count(*) from pg_stat_activity where application_name = 'pgchronicle export' "
+            "and wait_event = 'advisory'") or shop.source.value(
+                "select clock_timestamp() > %s::timestamptz + interval '5 s'", (at,)), 30, "it")
+        assert export.poll() is None
+    finally:
+        resume(process)
+    assert export.wait(60) == EXIT_DONE
+    rows = tmp_path / "out" / "imported.goods" / "2026-01-01" / "imported.goods.csv"
+    assert rows.read_text() == SECOND
+    assert shop.service.stop() == EXIT_DONE
+
+
 def test_imports_killed_at_random_moments_beside_a_running_pipeline(shop, tmp_path):
     """A big file, killed after more and more time; the pipeline goes on, verify agrees."""
     rows = 60_000
