@@ -423,3 +423,29 @@ def test_imports_killed_at_random_moments_beside_a_running_pipeline(shop, tmp_pa
     verified = shop.run("verify")
     assert verified.returncode == EXIT_DONE, verified.stdout
     assert shop.service.stop() == EXIT_DONE
+
+
+def test_big_tables_go_out_and_in_with_little_memory(shop, tmp_path):
+    """80 MB, and no more than 48 MiB of memory of its own for the program."""
+    shop.source.execute("insert into operations.t select i, repeat(md5(i::text), 64) "
+                        "from generate_series(100, 40099) i")
+    shop.catch_up(shop.service)
+
+    def run(command, *arguments):
+        result = subprocess.run(
+            ["prlimit", f"--data={48 << 20}", *shop.pipeline.arguments(command, *arguments)],
+            env=shop.pipeline.environment(), capture_output=True, text=True, timeout=120)
+        assert result.returncode == EXIT_DONE, result.stderr
+        return result.stdout
+
+    for form in ("jsonl", "csv"):
+        run("export", "--dir", str(tmp_path / "out"), "--lsn", shop.source.lsn(), "--day",
+            "2026-01-01", "--format", form, "--wait", "30")
+    path = tmp_path / "out" / "operations.t" / "2026-01-01" / "operations.t.csv"
+    assert path.stat().st_size > 80_000_000
+    arguments = [str(path), "--table", "copied", "--key", "id", "--types", "id=integer"]
+    assert "40001 inserted" in run("import", *arguments)
+    assert "nothing to write" in run("import", *arguments)
+    assert shop.target.value("select count(*) from analytics.copied_current a full join "
+                             "analytics.t_current b using (id, v) where a is null or b is null") == 0
+    assert shop.service.stop() == EXIT_DONE
