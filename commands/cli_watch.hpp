@@ -2,11 +2,9 @@
 
 #include "commands/watch.hpp"
 
-#include <functional>
+#include <CLI/CLI.hpp>
 
-namespace CLI {
-class App;
-}
+#include <functional>
 
 namespace pgchronicle::commands {
 

@@ -153,8 +153,7 @@ Work::run(const std::stop_token& stop, const std::function<void(std::size_t)>& p
         lock.lock();
         if (thrown) thrown_ = thrown;
     }
-    if (thrown_) std::rethrow_exception(thrown_);
-    return {.done = first, .failure = failure_};
+    return {.done = first, .failure = failure_, .thrown = thrown_};
 }
 
 }  // namespace

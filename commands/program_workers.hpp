@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -35,13 +36,14 @@ public:
     struct Outcome {
         std::size_t done{0};  ///< All of the first so many have succeeded.
         std::optional<Failure> failure{};
+        std::exception_ptr thrown{};  ///< By `progress`, or by the system.
     };
 
     explicit ProgramWorkers(Options options);
 
     /// Returns when all have succeeded, or when `stop` was asked for and those in hand have ended,
     /// or one was given up. `progress` is called by this thread whenever more of the first have
-    /// succeeded, with their number; what it throws ends the work as a stop does, and is thrown.
+    /// succeeded, with their number; what it throws ends the work as a stop does.
     Outcome run(
         std::span<const following::Change> changes,
         const std::stop_token& stop,

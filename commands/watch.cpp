@@ -216,6 +216,11 @@ bool Watch::deliver(const std::stop_token& stop) {
         to_store_ = page_[delivered_ - 1].position;
         store(*to_store_);
     });
+    // What was in hand when the position could not be stored is done as well.
+    delivered_ = before + outcome.done;
+    if (outcome.done > 0) to_store_ = page_[delivered_ - 1].position;
+    if (outcome.thrown) std::rethrow_exception(outcome.thrown);
+    if (to_store_) store(*to_store_);
     if (outcome.failure) {
         throw Refused{
             {.exit_code = outcome.failure->passes ? exit_try_again : exit_needs_operator,

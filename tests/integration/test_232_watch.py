@@ -48,8 +48,9 @@ def write_story(scene):
 
 
 STORY = [
-    ("orders", "INSERT", 1, 1, "a"), ("orders", "INSERT", 2, 2, "b"), ("items", "INSERT", 3, 1, 1.5),
-    ("orders", "REKEY", 4, 1, "a"), ("orders", "UPDATE", 4, 0, "c"), ("items", "INSERT", 5, 2, "NaN"),
+    ("orders", "INSERT", 1, 1, "a"), ("orders", "INSERT", 2, 2, "b"),
+    ("items", "INSERT", 3, 1, 1.5), ("orders", "REKEY", 4, 1, "a"),
+    ("orders", "UPDATE", 4, 0, "c"), ("items", "INSERT", 5, 2, "NaN"),
     ("orders", "DELETE", 1, 2, "b"),
     ("items", "TRUNCATE", 1, 1, 1.5), ("items", "TRUNCATE", 1, 2, "NaN"),
 ]

@@ -129,9 +129,8 @@ def test_a_function_that_fails_stops_it_and_nothing_is_written(scene):
         cursor.execute("insert into operations.orders values (1, 'good'), (2, 'bad')")
     assert service.wait(60) == EXIT_OPERATOR
     said = service.log_text()
-    assert 'function \\"risk.assess\\" failed for a change of table \\"operations.orders\\": no model' \
-        in said or 'function "risk.assess" failed for a change of table "operations.orders": ' \
-        'no model for {"id": 2}' in said, said
+    assert ('function "risk.assess" failed for a change of table "operations.orders": '
+            'no model for {"id": 2}') in said, said
     assert "PL/pgSQL function risk.assess(jsonb)" in said
     assert seen(scene) == []
     assert scene.history("orders") == [] and scene.history("items") == []
