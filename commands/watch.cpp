@@ -65,7 +65,8 @@ private:
     void store_idle();
     [[nodiscard]] bool reached_end();
     [[nodiscard]] bool reader_left() const;
-    void wait_to_reconnect(const pq::Error& error, const std::stop_token& stop);
+    /// False when that has been tried for long enough.
+    bool wait_to_reconnect(const pq::Error& error, const std::stop_token& stop);
     void warn(const std::string& message) const;
 
     const config::Settings& settings_;
@@ -248,19 +249,20 @@ bool Watch::step(const std::stop_token& stop) {
     return !reader_left();
 }
 
-void Watch::wait_to_reconnect(const pq::Error& error, const std::stop_token& stop) {
+bool Watch::wait_to_reconnect(const pq::Error& error, const std::stop_token& stop) {
     const auto now = Clock::now();
     if (!lost_) {
         lost_ = now;
         warn(fmt::format("connection to target is lost, trying again: {}", error.primary()));
     }
     const auto most = settings_.retry.elapsed_max;
-    if (most.count() > 0 && now - *lost_ > most) throw error;
+    if (most.count() > 0 && now - *lost_ > most) return false;
     thread_local std::minstd_rand random{std::random_device{}()};
     const auto until = now + backoff_.next(std::uniform_real_distribution<>{}(random));
     while (Clock::now() < until && !stop.stop_requested()) {
         std::this_thread::sleep_for(following::poll_interval);
     }
+    return true;
 }
 
 int Watch::run(const std::stop_token& stop) {
@@ -271,7 +273,7 @@ int Watch::run(const std::stop_token& stop) {
         } catch (const pq::Error& error) {
             if (error.disposition() == pq::Disposition::halt) throw;
             target_.reset();
-            wait_to_reconnect(error, stop);
+            if (!wait_to_reconnect(error, stop)) throw;
         }
     }
     return exit_done;

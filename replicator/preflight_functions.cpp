@@ -1,6 +1,8 @@
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
 
+#include <utility>
+
 // Functions of the target that are called for new versions.
 
 namespace pgchronicle::replicator {
@@ -26,6 +28,19 @@ Problem missing(const ChangeFunction& function) {
     return problem;
 }
 
+Problem barred(const ChangeFunction& function, const std::string& role_name) {
+    const auto schema = pq::quote_identifier(function.name.substr(0, function.name.find('.')));
+    const auto role = pq::quote_identifier(role_name);
+    std::string sql = "GRANT USAGE ON SCHEMA ";
+    sql.append(schema).append(" TO ").append(role).append(";\nGRANT EXECUTE ON FUNCTION ");
+    sql.append(quoted_function(function)).append("(jsonb) TO ").append(role).append(";");
+    return {
+        .where = Side::target,
+        .what = "role " + shown(role_name) + " may not call function " + shown(function.name),
+        .detail = "It is called for each change of table " + shown(function.table) + ".",
+        .mending_sql = std::move(sql)};
+}
+
 }  // namespace
 
 void judge_change_functions(const TargetFacts& target, std::vector<Problem>& problems) {
@@ -44,18 +59,7 @@ void judge_change_functions(const TargetFacts& target, std::vector<Problem>& pro
             );
         }
         if (!function.executable) {
-            const auto dot = function.name.find('.');
-            const auto role = pq::quote_identifier(target.role);
-            problems.push_back(
-                {.where = Side::target,
-                 .what = "role " + shown(target.role) + " may not call function " +
-                         shown(function.name),
-                 .detail = "It is called for each change of table " + shown(function.table) + ".",
-                 .mending_sql = "GRANT USAGE ON SCHEMA " +
-                                pq::quote_identifier(function.name.substr(0, dot)) + " TO " + role +
-                                ";\nGRANT EXECUTE ON FUNCTION " + quoted_function(function) +
-                                "(jsonb) TO " + role + ";"}
-            );
+            problems.push_back(barred(function, target.role));
         }
     }
 }

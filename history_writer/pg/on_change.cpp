@@ -70,7 +70,7 @@ TableFailure refused(const HistoryTable& table, const pq::Error& error) {
     return {
         table,
         fmt::format(
-            "function \"{}\" failed for a change of table \"{}.{}\": {}",
+            R"(function "{}" failed for a change of table "{}.{}": {})",
             table.on_change,
             table.source_schema,
             table.source_table,
@@ -154,6 +154,7 @@ void OnChange::call(const std::set<Table>& written, Lsn from, Lsn upto) {
     from = std::max(from, replayed_until());
     if (upto <= from) return;
     std::vector<const HistoryTable*> tables;
+    tables.reserve(of_target.size());
     for (const auto& [name, table] : of_target) tables.push_back(table);
     const auto call = [&](const std::vector<const HistoryTable*>& of) {
         target_.exec(call_functions_sql(of), {to_string(from), to_string(upto)});
