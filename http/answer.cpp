@@ -1,11 +1,10 @@
 #include "http/answer.hpp"
 
-#include <zlib.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
+#include <zlib.h>
 
 namespace pgchronicle::http {
 

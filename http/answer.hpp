@@ -19,8 +19,8 @@ struct Answer {
     std::string type{json_type};
     std::string body{};
     std::vector<Header> headers{};
-    std::string tag{};                       ///< ETag with its quotes; empty: none.
-    std::optional<pgoutput::Lsn> lsn{};      ///< The checkpoint's position that it was read at.
+    std::string tag{};                   ///< ETag with its quotes; empty: none.
+    std::optional<pgoutput::Lsn> lsn{};  ///< The checkpoint's position that it was read at.
     bool gzipped{false};
 };
 

@@ -53,11 +53,7 @@ void AnswerCache::settle(
     for (const auto& waiting : all) waiting(answer);
 }
 
-void AnswerCache::keep(
-    const std::string& key,
-    const SharedAnswer& answer,
-    Clock::time_point now
-) {
+void AnswerCache::keep(const std::string& key, const SharedAnswer& answer, Clock::time_point now) {
     if (const auto old = by_key_.find(key); old != by_key_.end()) {
         bytes_ -= bytes_of(key, *old->second->answer);
         entries_.erase(old->second);

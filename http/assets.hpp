@@ -10,7 +10,7 @@ struct Asset {
     std::string_view path;          ///< What is asked for: "/", "/docs", "/assets/page.js".
     std::string_view content_type;  ///< With its charset.
     std::string_view bytes;
-    std::string_view etag;          ///< Quoted, from the bytes alone.
+    std::string_view etag;  ///< Quoted, from the bytes alone.
 };
 
 /// Every file that was embedded, ordered by its name in the folder. Thread: any.

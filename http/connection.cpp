@@ -247,7 +247,7 @@ void Connection::on_written(const beast::error_code& error) {
     response_.reset();
     if (error) {
         close();
-    } else if (keep_alive_) {
+    } else if (keep_alive_ && !draining_) {
         await_request();
     } else {
         linger();

@@ -33,8 +33,7 @@ std::string summary(const Observation& seen, bool good, const char* name) {
            ",\"health\":" + text_or_null(seen.health) + ",\"state\":" + text_or_null(seen.state) +
            ",\"target\":" + (seen.health.empty() ? "false" : "true") +
            ",\"source\":" + (seen.source_error.empty() ? "true" : "false") +
-           ",\"position\":" + text_or_null(position) +
-           ",\"gaps\":" + std::to_string(seen.gaps) +
+           ",\"position\":" + text_or_null(position) + ",\"gaps\":" + std::to_string(seen.gaps) +
            ",\"quarantines\":" + std::to_string(seen.quarantines) + "}";
 }
 
@@ -103,9 +102,8 @@ void add_service_endpoints(
                  return verdict(
                      lookout,
                      "ready",
-                     replicates
-                         ? [](const Observation& seen) { return seen.state == "streaming"; }
-                         : [](const Observation& seen) { return seen.position.has_value(); }
+                     replicates ? [](const Observation& seen) { return seen.state == "streaming"; }
+                                : [](const Observation& seen) { return seen.position.has_value(); }
                  );
              },
          .check = no_parameters,
@@ -145,10 +143,8 @@ void add_service_endpoints(
         {.path = "/metrics/history",
          .name = "metrics_history",
          .summary = "Lag and throughput of the last twenty minutes, a sample each second",
-         .answer =
-             [&lookout](const Request& request) {
-                 return json(lookout.samples_json(since_of(request.query)));
-             },
+         .answer = [&lookout](const Request& request
+                   ) { return json(lookout.samples_json(since_of(request.query))); },
          .check = [](const Request& request) { request.query.only({"since"}); },
          .parameters =
              {{.name = "since",

@@ -116,8 +116,7 @@ void add_version(
     out += '}';
 }
 
-Answer
-history(pq::Connection& target, const config::Settings& settings, const Request& request) {
+Answer history(pq::Connection& target, const config::Settings& settings, const Request& request) {
     const auto table = reading::find_table(target, settings, request.captured.at(0));
     const auto row = reading::read_row_history(target, table, request.query.all("key"));
     const auto checkpoint = reading::read_checkpoint(target, settings.pipeline);
@@ -126,9 +125,7 @@ history(pq::Connection& target, const config::Settings& settings, const Request&
     out += ",\"key\":";
     reading::append_json_object(out, table.key_columns(), {row.key.begin(), row.key.end()});
     out += ',';
-    add_optional(
-        out, "position", checkpoint ? text_of(checkpoint->position) : std::nullopt
-    );
+    add_optional(out, "position", checkpoint ? text_of(checkpoint->position) : std::nullopt);
     out += ",\"versions\":[";
     for (std::size_t i = 0; i < row.versions.size(); ++i) {
         if (i > 0) out += ',';
@@ -240,7 +237,8 @@ void add_history(Router& router, const config::Settings& settings) {
         {.path = "/tables/{table}/history",
          .name = "row_history",
          .summary = "Every version of one row, and what each changed",
-         .answer = [&settings](pq::Connection& target, const Request& request
+         .answer = [&settings](
+                       pq::Connection& target, const Request& request
                    ) { return history(target, settings, request); },
          .check = knows({"key"}),
          .parameters =
@@ -259,7 +257,8 @@ void add_as_of(Router& router, const config::Settings& settings) {
         {.path = "/tables/{table}/as-of",
          .name = "table_as_of",
          .summary = "The rows of a table as they were",
-         .answer = [&settings](pq::Connection& target, const Request& request
+         .answer = [&settings](
+                       pq::Connection& target, const Request& request
                    ) { return as_of(target, settings, request); },
          .check =
              [](const Request& request) {
@@ -292,8 +291,10 @@ void add_table_endpoints(Router& router, const config::Settings& settings) {
         {.path = "/tables",
          .name = "tables",
          .summary = "The tables that have a history",
-         .answer = [&settings](pq::Connection& target, const Request&
-                   ) { return tables(target, settings); },
+         .answer =
+             [&settings](pq::Connection& target, const Request&) {
+                 return tables(target, settings);
+             },
          .check = knows({}),
          .parameters = {min_lsn()},
          .schema = tables_schema,
@@ -305,7 +306,8 @@ void add_table_endpoints(Router& router, const config::Settings& settings) {
         {.path = "/tables/{table}/keys",
          .name = "table_keys",
          .summary = "Keys that begin with a text, those of rows that are gone included",
-         .answer = [&settings](pq::Connection& target, const Request& request
+         .answer = [&settings](
+                       pq::Connection& target, const Request& request
                    ) { return keys(target, settings, request); },
          .check =
              [](const Request& request) {

@@ -28,7 +28,14 @@ constexpr std::chrono::seconds write_patience{30};
 constexpr std::chrono::seconds heartbeat{15};
 constexpr std::chrono::milliseconds again_after_failure{1'000};
 constexpr std::array operations{
-    "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REKEY", "SNAPSHOT", "RECONCILE", "REWRITE"};
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REKEY",
+    "SNAPSHOT",
+    "RECONCILE",
+    "REWRITE"};
 
 following::Position position_of(const std::string& text, const char* what) {
     const auto position = following::parse_position(text);
@@ -170,9 +177,8 @@ void EventStream::fetch() {
         asio::post(me->stream_.get_executor(), [me, failure] { me->on_failure(failure); });
     };
     if (parts_.responder.readers().submit(std::move(job), std::move(failed))) return;
-    on_failure(std::make_exception_ptr(
-        unavailable("busy", "too many requests wait for the target")
-    ));
+    on_failure(std::make_exception_ptr(unavailable("busy", "too many requests wait for the target"))
+    );
 }
 
 void EventStream::on_page(Page page) {
@@ -290,16 +296,15 @@ void EventStream::refuse(const std::exception_ptr& failure) {
     const auto answer = parts_.responder.refuse(failure, target_);
     parts_.responder.metrics().answered("changes", answer->status, {});
     out_ = "HTTP/1.1 " + std::to_string(answer->status) + " " +
-           std::string{beast::http::obsolete_reason(
-               static_cast<beast::http::status>(answer->status)
-           )} +
+           std::string{
+               beast::http::obsolete_reason(static_cast<beast::http::status>(answer->status))} +
            "\r\n";
     for (const auto& header : wire::headers_of(*answer)) {
         out_ += header.name + ": " + header.value + "\r\n";
     }
     for (const auto& header : parts_.headers) out_ += header.name + ": " + header.value + "\r\n";
-    out_ += "Content-Length: " + std::to_string(answer->body.size()) +
-            "\r\nConnection: close\r\n\r\n";
+    out_ +=
+        "Content-Length: " + std::to_string(answer->body.size()) + "\r\nConnection: close\r\n\r\n";
     if (!head_only_) out_ += answer->body;
     stream_.expires_after(write_patience);
     asio::async_write(

@@ -4,10 +4,9 @@
 #include "http/clients.hpp"
 #include "http/responder.hpp"
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <cstddef>
 #include <memory>

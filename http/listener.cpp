@@ -33,11 +33,7 @@ tcp::endpoint resolve(asio::io_context& io, const std::string& address) {
 
 }  // namespace
 
-Listener::Listener(
-    asio::io_context& io,
-    const std::string& address,
-    ConnectionContext& context
-)
+Listener::Listener(asio::io_context& io, const std::string& address, ConnectionContext& context)
     : io_{io}, context_{context}, acceptor_{io}, pause_{io} {
     const auto endpoint = resolve(io, address);
     error_code error;

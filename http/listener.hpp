@@ -15,11 +15,7 @@ namespace pgchronicle::http {
 class Listener {
 public:
     /// `address` is host:port. Throws std::runtime_error where it cannot be opened.
-    Listener(
-        boost::asio::io_context& io,
-        const std::string& address,
-        ConnectionContext& context
-    );
+    Listener(boost::asio::io_context& io, const std::string& address, ConnectionContext& context);
 
     void start();
     void stop();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 namespace pgchronicle::http {
@@ -53,7 +54,14 @@ void Lookout::stop() {
 
 void Lookout::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-        auto observation = parts_.look();
+        Observation observation;
+        try {
+            observation = parts_.look();
+        } catch (const std::exception& error) {
+            // A look that fails says that nothing is known, and the next one may do.
+            observation = {};
+            observation.target_error = error.what();
+        }
         boost::asio::post(parts_.io, [this, observation = std::move(observation)]() mutable {
             note(std::move(observation));
         });

@@ -26,7 +26,7 @@ public:
     struct Parts {
         boost::asio::io_context& io;
         Metrics& metrics;
-        std::function<Observation()> look;  ///< May block; runs on the thread.
+        std::function<Observation()> look;             ///< May block; runs on the thread.
         std::function<void(const Observation&)> tell;  ///< On the server's thread.
         bool replicates{false};
     };

@@ -29,8 +29,8 @@ constexpr std::array wal_states{"reserved", "extended", "unreserved", "lost"};
 
 const Histogram::BucketBoundaries batch_seconds{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30};
 const Histogram::BucketBoundaries batch_rows{1, 10, 100, 1'000, 10'000, 50'000, 100'000};
-const Histogram::BucketBoundaries batch_bytes{
-    1024, 16384, 262144, 1048576, 4194304, 16777216, 67108864};
+const Histogram::BucketBoundaries
+    batch_bytes{1024, 16384, 262144, 1048576, 4194304, 16777216, 67108864};
 const Histogram::BucketBoundaries request_seconds{.0005, .002, .01, .05, .2, 1, 5, 20};
 
 /// Resident bytes, from /proc.
@@ -86,9 +86,8 @@ struct Metrics::Families {
     void add_written() {
         rows = &counter("rows_total", "Row changes stored in the history");
         transactions = &counter("transactions_total", "Source transactions stored in the history");
-        toast_fills = &counter(
-            "toast_fills_total", "Unchanged TOAST values taken from the version before"
-        );
+        toast_fills =
+            &counter("toast_fills_total", "Unchanged TOAST values taken from the version before");
         reconnects = &counter("reconnects_total", "Failures after which it was tried again");
         seconds = &histogram("batch_seconds", "Time to store a batch", batch_seconds);
         sizes = &histogram("batch_rows", "Rows of a batch", batch_rows);

@@ -14,15 +14,14 @@ namespace {
 constexpr std::chrono::milliseconds refusal_time{1'000};
 
 [[nodiscard]] std::exception_ptr ending() {
-    return std::make_exception_ptr(
-        pq::Error{{"57P01", "the service is stopping", {}, {}, {}, true}}
+    return std::make_exception_ptr(pq::Error{{"57P01", "the service is stopping", {}, {}, {}, true}}
     );
 }
 
 }  // namespace
 
 void yield_to_replication() noexcept {
-    constexpr int nicer = 15;
+    constexpr int nicer = 10;
     // Linux: for one thread only.
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nicer);
 }
@@ -38,9 +37,6 @@ ReaderPool::ReaderPool(ReaderOptions options) : options_{std::move(options)} {
 
 ReaderPool::~ReaderPool() {
     stop();
-    for (auto& reader : readers_) {
-        if (reader->thread.joinable()) reader->thread.join();
-    }
 }
 
 bool ReaderPool::submit(Job job, Failed failed) {
@@ -65,6 +61,9 @@ void ReaderPool::stop() {
     }
     wake_.notify_all();
     for (const auto& task : left) task.failed(ending());
+    for (auto& reader : readers_) {
+        if (reader->thread.joinable()) reader->thread.join();
+    }
 }
 
 std::size_t ReaderPool::pending() const {
@@ -128,6 +127,8 @@ void ReaderPool::open(Reader& reader) {
     try {
         auto connection = pq::Connection::open(options_.connect);
         const std::lock_guard lock{mutex_};
+        // Nobody would interrupt what is asked over it.
+        if (stopping_) std::rethrow_exception(ending());
         refusal_ = nullptr;
         reader.connection = std::move(connection);
     } catch (const pq::Error&) {

@@ -42,7 +42,8 @@ public:
     /// False, and nothing is called, where too much waits already. Thread: any.
     [[nodiscard]] bool submit(Job job, Failed failed);
 
-    /// Ends what runs and what waits, with an error. Thread: any; the destructor does it, too.
+    /// Ends what runs and what waits, with an error; returns when no job runs any more. The
+    /// destructor does it, too.
     void stop();
 
     /// Jobs that wait or run.

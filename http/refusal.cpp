@@ -71,12 +71,7 @@ Explained of_target(const pq::Error& error) {
     if (state == not_in_prerequisite_state) {
         return {
             Refusal{
-                {status_conflict,
-                 "not_known",
-                 error.primary(),
-                 error.detail(),
-                 error.hint(),
-                 {}}},
+                {status_conflict, "not_known", error.primary(), error.detail(), error.hint(), {}}},
             {}};
     }
     constexpr std::string_view read_only = "25006";
@@ -105,8 +100,7 @@ Refusal not_found(std::string message) {
     return Refusal{{status_not_found, "not_found", std::move(message), {}, {}, {}}};
 }
 
-Refusal
-unavailable(std::string code, std::string message, std::string detail, std::string hint) {
+Refusal unavailable(std::string code, std::string message, std::string detail, std::string hint) {
     return Refusal{
         {status_unavailable,
          std::move(code),

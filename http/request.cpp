@@ -112,7 +112,8 @@ std::string percent_encode(std::string_view text) {
     std::string result;
     for (const char c : text) {
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || std::string_view{"-._~"}.find(c) != std::string_view::npos;
+                           (c >= '0' && c <= '9') ||
+                           std::string_view{"-._~"}.find(c) != std::string_view::npos;
         if (plain) {
             result += c;
             continue;

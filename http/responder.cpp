@@ -65,14 +65,13 @@ struct Responder::Question {
 };
 
 Responder::Responder(Parts parts)
-    : parts_{std::move(parts)},
-      cache_{parts_.cache},
-      watch_{parts_.io, [this] { ask_position(); }} {}
+    : parts_{std::move(parts)}, cache_{parts_.cache}, watch_{parts_.io, [this] {
+                                                                 ask_position();
+                                                             }} {}
 
 void Responder::answer(Request request, Reply reply, const Events& events) {
-    auto question = std::make_shared<Question>(
-        Question{std::move(request), std::move(reply), Clock::now()}
-    );
+    auto question =
+        std::make_shared<Question>(Question{std::move(request), std::move(reply), Clock::now()});
     try {
         route(question, events);
     } catch (...) {
@@ -159,8 +158,7 @@ void Responder::await_position(const std::shared_ptr<Question>& question) {
 }
 
 void Responder::look_up(const std::shared_ptr<Question>& question) {
-    const auto known =
-        cache_.find(question->key, Clock::now(), watch_.position(), question->least);
+    const auto known = cache_.find(question->key, Clock::now(), watch_.position(), question->least);
     if (known) {
         parts_.metrics.cache_hit();
         reply(*question, known);
@@ -168,8 +166,8 @@ void Responder::look_up(const std::shared_ptr<Question>& question) {
     }
     const bool is_first = cache_.join(question->key, [this, question](const SharedAnswer& answer) {
         const auto& least = question->least;
-        const bool old = least && answer->status == status_ok &&
-                         (!answer->lsn || *answer->lsn < *least);
+        const bool old =
+            least && answer->status == status_ok && (!answer->lsn || *answer->lsn < *least);
         // It was being read when this request came with what it had seen.
         if (old) {
             look_up(question);

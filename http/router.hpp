@@ -38,16 +38,16 @@ struct AnswerWithEvents {};
 
 /// One endpoint.
 struct Route {
-    std::string path;     ///< /tables/{table}/history
-    std::string name;     ///< Of the operation, for the documentation and for metrics.
+    std::string path;  ///< /tables/{table}/history
+    std::string name;  ///< Of the operation, for the documentation and for metrics.
     std::string summary;
     std::variant<AnswerNow, AnswerFromTarget, AnswerWithEvents> answer;
     /// Judges what can be judged without the target; throws what `explain` knows.
     std::function<void(const Request&)> check{};
     std::vector<ParameterDoc> parameters{};
     std::string type{json_type};
-    std::string schema{};     ///< JSON schema of the body, as text; empty: anything.
-    bool documented{true};    ///< The page and its parts are not.
+    std::string schema{};   ///< JSON schema of the body, as text; empty: anything.
+    bool documented{true};  ///< The page and its parts are not.
     std::string group{"service"};
 };
 

@@ -86,7 +86,10 @@ struct Server::State {
                parts.log,
                parts.settings.pipeline,
                cache_limits(parts.settings.http)}},
-          clients{static_cast<std::size_t>(parts.settings.http.clients_max), parts.metrics},
+          clients{std::make_shared<Clients>(
+              static_cast<std::size_t>(parts.settings.http.clients_max),
+              parts.metrics
+          )},
           context{
               responder,
               clients,
@@ -103,8 +106,7 @@ struct Server::State {
         add_openapi_endpoint(router);
     }
 
-    void
-    follow(boost::beast::tcp_stream stream, Request request, std::vector<Header> headers);
+    void follow(boost::beast::tcp_stream stream, Request request, std::vector<Header> headers);
     void drain(Clock::time_point deadline);
 
     ServerParts parts;
@@ -128,11 +130,8 @@ void Server::State::follow(
     std::vector<Header> headers
 ) {
     auto events = std::make_shared<EventStream>(
-        std::move(stream), EventStream::Parts{
-                               responder,
-                               clients,
-                               std::move(headers),
-                               context.limits.followers_max}
+        std::move(stream),
+        EventStream::Parts{responder, clients, std::move(headers), context.limits.followers_max}
     );
     events->start(parts.settings, request);
 }

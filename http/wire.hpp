@@ -2,11 +2,10 @@
 
 #include "http/answer.hpp"
 
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/serializer.hpp>
-
-#include <boost/asio/buffer.hpp>
 #include <boost/optional/optional.hpp>
 
 #include <cstdint>

@@ -25,10 +25,11 @@ struct StartupFacts;
 namespace pgchronicle::replicator::io {
 
 struct RunOptions {
-    std::optional<Lsn> until;   ///< --until-lsn
-    bool until_current{false};  ///< --until-current
-    bool replay_only{false};    ///< Ends when no replay is under way any more.
-    bool copies_tables{true};   ///< Else a table that would have to be copied is an error.
+    std::optional<Lsn> until;     ///< --until-lsn
+    bool until_current{false};    ///< --until-current
+    bool replay_only{false};      ///< Ends when no replay is under way any more.
+    bool copies_tables{true};     ///< Else a table that would have to be copied is an error.
+    Observer* observer{nullptr};  ///< Null: nobody wants to know.
 };
 
 /// Exit codes. Source: DESIGN, "Commands".

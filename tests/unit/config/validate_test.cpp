@@ -321,12 +321,12 @@ TEST_CASE("a listen address is host and port", "[config]") {
 TEST_CASE("what is served has limits, and origins are what browsers send", "[config]") {
     check_accepted({
         [](Settings& s) { s.http.cors_origins = {"*"}; },
-        [](Settings& s) { s.http.cors_origins = {"https://a.example", "http://[::1]:8080"}; },
+        [](Settings& s) {
+            s.http.cors_origins = {"https://a.example", "http://[::1]:8080"};
+        },
     });
     check({
-        {[](Settings& s) { s.http.connections = 0; },
-         "http.connections",
-         "0 is out of range"},
+        {[](Settings& s) { s.http.connections = 0; }, "http.connections", "0 is out of range"},
         {[](Settings& s) { s.http.clients_max = 10'001; },
          "http.max_clients",
          "10001 is out of range"},

@@ -77,6 +77,7 @@ TEST_CASE("memory is bounded: by number, and by bytes", "[http]") {
     AnswerCache small{{.bytes_max = 10'000}};
     small.settle("large", answer(7, std::string(6'000, 'x')), t0);
     CHECK(small.size() == 0);
-    for (const auto* key : {"a", "b", "c"}) small.settle(key, answer(7, std::string(3'500, 'x')), t0);
+    for (const auto* key : {"a", "b", "c"})
+        small.settle(key, answer(7, std::string(3'500, 'x')), t0);
     CHECK(small.size() == 2);
 }

@@ -54,8 +54,10 @@ TEST_CASE("what a request may know of a failure is told, and no more", "[http]")
     CHECK(status("22P02") == 400);
     CHECK(status("40001") == 503);
     CHECK(status("42P01") == 500);
-    CHECK(explained(std::runtime_error{"secret"}).refusal.fields.message.find("secret") ==
-          std::string::npos);
+    CHECK(
+        explained(std::runtime_error{"secret"}).refusal.fields.message.find("secret") ==
+        std::string::npos
+    );
 }
 
 TEST_CASE("the tag tells LSNs, questions and answers apart", "[http]") {
