@@ -75,6 +75,7 @@ Error later_day_error(const ImportRequest& request, const std::string& later) {
 
 std::vector<pq::Param> text_params(const std::vector<std::string>& values) {
     std::vector<pq::Param> params;
+    params.reserve(values.size());
     for (const auto& value : values) params.push_back(pq::Param::text(value));
     return params;
 }
@@ -107,6 +108,17 @@ ImportStamp record_import(
     target.exec(
         "SELECT FROM pgchronicle.checkpoint WHERE pipeline = $1 FOR SHARE", {settings.pipeline}
     );
+    const auto replay = target.exec(
+        "SELECT FROM pgchronicle.replay WHERE pipeline = $1 AND from_lsn IS NOT NULL",
+        {settings.pipeline}
+    );
+    if (replay.rows() > 0) {
+        throw not_ready(
+            fmt::format("a replay of pipeline \"{}\" is under way", settings.pipeline),
+            "Its checkpoint stands before what the history has held already.",
+            "Let \"pgchronicle run\" finish it first."
+        );
+    }
     const auto row = target.exec(
         "INSERT INTO pgchronicle.import (pipeline, source_schema, source_table, day, file, digest,"
         " row_count, inserted, updated, deleted, columns, lsn, recorded_at)"

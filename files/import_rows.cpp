@@ -166,7 +166,7 @@ std::string any_difference(const HistoryTable& table) {
     std::string condition;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         condition += fmt::format(
-            "{}r.{}::text COLLATE \"C\" IS DISTINCT FROM h.{}::text COLLATE \"C\"",
+            R"({}r.{}::text COLLATE "C" IS DISTINCT FROM h.{}::text COLLATE "C")",
             condition.empty() ? "" : " OR ",
             row_column(i),
             quote_identifier(table.columns[i].name)

@@ -66,7 +66,7 @@ void require_imported(
 std::string type_named(pq::Connection& target, const std::string& column, const std::string& type) {
     const auto refuse = [&](const std::string& detail) {
         return request_error(
-            fmt::format("type \"{}\" of column \"{}\" is not known", type, column),
+            fmt::format(R"(type "{}" of column "{}" is not known)", type, column),
             detail,
             "Write it as in CREATE TABLE, a type of an extension with its schema."
         );
@@ -125,7 +125,8 @@ void require_same_columns(
         &names.lsn_from,
         &names.lsn_to,
         &names.change_seq};
-    for (const auto& [name, type] : existing) {
+    for (const auto& column : existing) {
+        const auto& name = column.first;
         const bool ours = std::ranges::any_of(own, [&](const auto* one) { return *one == name; });
         if (ours || std::ranges::find(header, name) != header.end()) continue;
         throw Error{
