@@ -33,23 +33,27 @@ tcp::endpoint resolve(asio::io_context& io, const std::string& address) {
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, const std::string& address, ConnectionContext& context)
-    : io_{io}, context_{context}, acceptor_{io}, pause_{io} {
-    const auto endpoint = resolve(io, address);
+Listener::Listener(asio::io_context& io, std::string address, ConnectionContext& context)
+    : io_{io}, address_{std::move(address)}, context_{context}, acceptor_{io}, pause_{io} {}
+
+void Listener::open() {
+    const auto endpoint = resolve(io_, address_);
     error_code error;
+    tcp::acceptor acceptor{io_};
     const auto fail = [&](const char* what) {
         if (!error) return;
         throw std::runtime_error{
-            std::string{"could not "} + what + " \"" + address +
+            std::string{"could not "} + what + " \"" + address_ +
             "\" (http.listen): " + error.message()};
     };
-    acceptor_.open(endpoint.protocol(), error);
+    acceptor.open(endpoint.protocol(), error);
     fail("open");
-    acceptor_.set_option(asio::socket_base::reuse_address{true}, error);
-    acceptor_.bind(endpoint, error);
+    acceptor.set_option(asio::socket_base::reuse_address{true}, error);
+    acceptor.bind(endpoint, error);
     fail("listen on");
-    acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    acceptor.listen(asio::socket_base::max_listen_connections, error);
     fail("listen on");
+    acceptor_ = std::move(acceptor);
 }
 
 std::uint16_t Listener::port() const {

@@ -14,9 +14,11 @@ namespace pgchronicle::http {
 /// Accepts clients. Those beyond the limit are told so and go.
 class Listener {
 public:
-    /// `address` is host:port. Throws std::runtime_error where it cannot be opened.
-    Listener(boost::asio::io_context& io, const std::string& address, ConnectionContext& context);
+    /// `address` is host:port.
+    Listener(boost::asio::io_context& io, std::string address, ConnectionContext& context);
 
+    /// Opens the port. Throws std::runtime_error where that fails; can be called again then.
+    void open();
     void start();
     void stop();
 
@@ -29,6 +31,7 @@ private:
     void turn_away(boost::asio::ip::tcp::socket socket);
 
     boost::asio::io_context& io_;
+    std::string address_;
     ConnectionContext& context_;
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer pause_;

@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 /// Requests that wait for a reader; behind so many, waiting is of no use.
 constexpr std::size_t queue_max = 256;
 constexpr std::chrono::milliseconds drain_poll{20};
+constexpr std::chrono::milliseconds listen_pause{1'000};
 /// A reader that has to connect first does not make a client wait for long.
 constexpr std::chrono::milliseconds connect_timeout_max{3'000};
 
@@ -108,6 +109,8 @@ struct Server::State {
 
     void follow(boost::beast::tcp_stream stream, Request request, std::vector<Header> headers);
     void drain(Clock::time_point deadline);
+    void listen();
+    void listen_again();
 
     ServerParts parts;
     asio::io_context io{1};
@@ -120,6 +123,7 @@ struct Server::State {
     ConnectionContext context;
     Listener listener;
     asio::steady_timer drain_timer{io};
+    asio::steady_timer listen_timer{io};
     std::thread thread;
     bool stopped{false};
 };
@@ -158,26 +162,49 @@ std::uint16_t Server::port() const {
     return state_->listener.port();
 }
 
-void Server::start() {
-    auto& state = *state_;
-    state.listener.start();
-    state.lookout.start();
-    const auto& listen = *state.parts.settings.http.listen;
-    if (state.listener.is_public()) {
-        state.parts.log.warn(
+void Server::State::listen() {
+    listener.open();
+    listener.start();
+    const auto& address = *parts.settings.http.listen;
+    if (listener.is_public()) {
+        parts.log.warn(
             "http_public",
-            {{"listen", listen},
+            {{"listen", address},
              {"message",
               "others than this host can read the history: there is no password and no TLS here; "
               "put a proxy with both before it, or listen on 127.0.0.1"}}
         );
     }
+    parts.log.info("http_listening", {{"listen", address}, {"port", listener.port()}});
+}
+
+void Server::State::listen_again() {
+    listen_timer.expires_after(listen_pause);
+    listen_timer.async_wait([this](const boost::system::error_code& cancelled) {
+        if (cancelled) return;
+        try {
+            listen();
+        } catch (const std::runtime_error&) {
+            listen_again();
+        }
+    });
+}
+
+void Server::start() {
+    auto& state = *state_;
+    try {
+        state.listen();
+    } catch (const std::runtime_error& error) {
+        if (!state.parts.replicates) throw;
+        state.parts.log.error("http_not_listening", {{"message", error.what()}});
+        state.listen_again();
+    }
+    state.lookout.start();
     state.thread = std::thread{[&state] {
         if (state.parts.replicates) yield_to_replication();
         const auto work = asio::make_work_guard(state.io);
         state.io.run();
     }};
-    state.parts.log.info("http_listening", {{"listen", listen}, {"port", state.listener.port()}});
 }
 
 void Server::stop(std::chrono::milliseconds patience) {
@@ -186,6 +213,7 @@ void Server::stop(std::chrono::milliseconds patience) {
     state.stopped = true;
     if (state.thread.joinable()) {
         asio::post(state.io, [&state, patience] {
+            state.listen_timer.cancel();
             state.listener.stop();
             state.responder.stop();
             state.clients.for_each([](Client& client) { client.drain(); });

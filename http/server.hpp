@@ -29,13 +29,15 @@ struct ServerParts {
 /// Serves the history over HTTP, on threads of its own.
 class Server {
 public:
-    /// Opens the port, so that an address in use is an error at once: std::runtime_error, also
-    /// where a report's path is taken.
+    /// Throws std::invalid_argument where a report's path is taken.
     explicit Server(ServerParts parts);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
+    /// Opens the port. An address in use is an error, std::runtime_error; beside the replication it
+    /// is tried again each second, and logged once: another instance may be about to end, and the
+    /// replication does not wait for that.
     void start();
     /// Takes no more clients, answers what has been asked, and ends; what takes longer is cut off.
     void stop(std::chrono::milliseconds patience);

@@ -140,12 +140,12 @@ Serving::Serving(const config::Settings& settings, log::Logger& log, bool replic
     if (!settings.http.listen) refuse(settings, "http.listen is not set");
     try {
         parts_ = std::make_unique<Parts>(settings, log, replicates);
+        parts_->server.start();
     } catch (const config::ConfigError&) {
         throw;
     } catch (const std::exception& error) {
         refuse(settings, error.what());
     }
-    parts_->server.start();
 }
 
 Serving::~Serving() = default;

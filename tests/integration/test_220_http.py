@@ -53,7 +53,7 @@ def test_what_the_service_says_of_itself(shop):
         "operations.items", "operations.pairs", "operations.bag"}
     assert status["slot"]["name"] == shop.slot
     # An update and a delete are two each: a version ends, and one begins.
-    assert web.metric("rows_total") == 17
+    wait_until(lambda: web.metric("rows_total") == 17, 10, "17 rows to be counted")
     assert web.metric("transactions_total") >= 3
     assert web.metric("healthy") == 1
     assert web.metric('slot_wal_status{pipeline="%s",wal_status="reserved"' % shop.name) == 1
@@ -261,6 +261,18 @@ def test_serve_needs_to_know_where(scene):
     scene.configure(http={"listen": "192.0.2.1:8000"})
     done = scene.run("serve")
     assert (done.returncode, "could not listen on" in done.stderr) == (EXIT_USAGE, True)
+
+
+def test_an_address_in_use_does_not_stop_replication(shop):
+    """A second instance waits for the lock, as ever; when the first has gone, it serves, too."""
+    second = shop.start()
+    second.wait_event("http_not_listening")
+    second.wait_event("lock_waiting")
+    assert shop.service.stop() == EXIT_DONE
+    second.wait_event("http_listening")
+    second.wait_event("stream_started")
+    wait_ready(shop.web)
+    assert second.stop() == EXIT_DONE
 
 
 def test_an_unreachable_target_is_503_and_comes_back(make_scene, source_cluster, new_cluster):
