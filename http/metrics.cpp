@@ -84,7 +84,7 @@ struct Metrics::Families {
             .Add({}, bounds);
     }
     void add_written() {
-        rows = &counter("rows_total", "Row changes stored in the history");
+        rows = &counter("rows_total", "Versions and closes stored in the history");
         transactions = &counter("transactions_total", "Source transactions stored in the history");
         toast_fills =
             &counter("toast_fills_total", "Unchanged TOAST values taken from the version before");
