@@ -32,7 +32,12 @@ def finance(program, tmp_path_factory):
         select order_id, 1 + order_id % 9, 10 + order_id % 3 from operations.orders
         where order_id % 4 > 0;
         insert into operations.order_items (order_id, product_id, quanity)
-        values (900001, 1, 5), (900001, 2, 6), (900002, 1, 7)""")
+        values (900001, 1, 5), (900001, 2, 6), (900002, 1, 7);
+        insert into operations.products (product_name, barcode, unity_price)
+        values ('Not counted yet', '0', 1);
+        insert into operations.order_items (order_id, product_id, quanity)
+        select min(order_id), currval('operations.products_product_id_seq'), null
+        from operations.orders where status = 'PENDING'""")
     made.catch_up(service)
     made.create_views()
     yield made
@@ -85,12 +90,15 @@ def test_orders_product(finance):
         from operations.order_items i join operations.orders o using (order_id)
         join operations.products p using (product_id)
         where status in ('PENDING', 'PROCESSING', 'REPROCESSING')
-        group by 1, 2 order by 3 desc, 1""")
+        group by 1, 2 order by 3 desc nulls last, 1""")
     assert len(wanted[1]) > 5 and reported(finance, "orders_product") == wanted
+    assert wanted[1][-1][1:] == ("Not counted yet", None)
+    assert finance.target.query(
+        "select * from analytics.open_pending_items_by_product") == wanted[1]
     assert reported(finance, "pending_items") == asked(finance, """
         select product_id, sum(quanity)::bigint pending_item_count
         from operations.order_items join operations.orders using (order_id)
-        where status = 'PENDING' group by 1 order by 2 desc, 1""")
+        where status = 'PENDING' group by 1 order by 2 desc nulls last, 1""")
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -173,7 +181,8 @@ def test_every_report_is_exported(finance, tmp_path):
             head, *rows = csv.reader(file)
         told = reported(finance, query)
         assert (head, [tuple(row) for row in rows]) == (
-            told[0], [tuple(map(str, row)) for row in told[1]])
+            told[0], [tuple("" if value is None else str(value) for value in row)
+                      for row in told[1]])
 
 
 def test_a_report_follows_the_source(finance):

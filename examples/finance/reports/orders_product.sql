@@ -8,4 +8,4 @@ JOIN analytics.orders_current o USING (order_id)
 JOIN analytics.products_current p USING (product_id)
 WHERE o.status IN ('PENDING', 'PROCESSING', 'REPROCESSING')
 GROUP BY i.product_id, p.product_name
-ORDER BY pending_item_count DESC, i.product_id;
+ORDER BY pending_item_count DESC NULLS LAST, i.product_id;

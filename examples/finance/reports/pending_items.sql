@@ -5,4 +5,4 @@ FROM analytics.order_items_current i
 JOIN analytics.orders_current o USING (order_id)
 WHERE o.status = 'PENDING'
 GROUP BY i.product_id
-ORDER BY pending_item_count DESC, i.product_id;
+ORDER BY pending_item_count DESC NULLS LAST, i.product_id;

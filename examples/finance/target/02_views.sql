@@ -23,7 +23,7 @@ JOIN analytics.orders_history o ON o.order_id = i.order_id AND o.is_current
 JOIN analytics.products_history p ON p.product_id = i.product_id AND p.is_current
 WHERE i.is_current AND o.status IN ('PENDING', 'PROCESSING', 'REPROCESSING')
 GROUP BY i.product_id, p.product_name
-ORDER BY pending_item_count DESC, i.product_id;
+ORDER BY pending_item_count DESC NULLS LAST, i.product_id;
 
 CREATE OR REPLACE VIEW analytics.top_customers_with_pending_orders AS
 SELECT c.customer_id, c.customer_name, count(DISTINCT o.order_id) AS pending_order_count

@@ -6,5 +6,5 @@ SELECT product_id, product_name, sum(quantity) AS pending_item_count, sum(amount
 FROM state.order_lines
 WHERE is_open AND order_item_id IS NOT NULL
 GROUP BY product_id, product_name
-ORDER BY pending_item_count DESC, product_id
+ORDER BY pending_item_count DESC NULLS LAST, product_id
 LIMIT :limit
