@@ -4,46 +4,47 @@
 -- They are views, so that nothing has to be scheduled between a change and its report: what the
 -- source committed is in all three layers as soon as it is in the history.
 
--- First layer: the change log, one row for each change, in the order in which they were made.
+-- First layer: the change log, one row for each change, in the order in which they were made. What
+-- a change made has ended at lsn_to; what removed a row has ended where it begins.
 
 CREATE SCHEMA IF NOT EXISTS raw;
 
 CREATE OR REPLACE VIEW raw.customers AS
 SELECT lsn_from AS lsn, change_seq AS seq, valid_from AS changed_at, operation_type AS operation,
-       customer_id, customer_name, is_active, customer_address
+       customer_id, customer_name, is_active, customer_address, lsn_to
 FROM analytics.customers_history;
 
 CREATE OR REPLACE VIEW raw.products AS
 SELECT lsn_from AS lsn, change_seq AS seq, valid_from AS changed_at, operation_type AS operation,
-       product_id, product_name, barcode, unity_price, is_active
+       product_id, product_name, barcode, unity_price, is_active, lsn_to
 FROM analytics.products_history;
 
 CREATE OR REPLACE VIEW raw.orders AS
 SELECT lsn_from AS lsn, change_seq AS seq, valid_from AS changed_at, operation_type AS operation,
-       order_id, order_date, delivery_date, customer_id, status
+       order_id, order_date, delivery_date, customer_id, status, lsn_to
 FROM analytics.orders_history;
 
 CREATE OR REPLACE VIEW raw.order_items AS
 SELECT lsn_from AS lsn, change_seq AS seq, valid_from AS changed_at, operation_type AS operation,
-       order_item_id, order_id, product_id, quantity
+       order_item_id, order_id, product_id, quantity, lsn_to
 FROM analytics.order_items_history;
 
 -- Every change of every table as one log.
 CREATE OR REPLACE VIEW raw.change_log AS
 SELECT lsn, seq, changed_at, operation, 'customers' AS table_name, customer_id AS key,
-       to_jsonb(c) - '{lsn,seq,changed_at,operation}'::text[] AS row
+       to_jsonb(c) - '{lsn,seq,changed_at,operation,lsn_to}'::text[] AS row
 FROM raw.customers AS c
 UNION ALL
 SELECT lsn, seq, changed_at, operation, 'products', product_id,
-       to_jsonb(p) - '{lsn,seq,changed_at,operation}'::text[]
+       to_jsonb(p) - '{lsn,seq,changed_at,operation,lsn_to}'::text[]
 FROM raw.products AS p
 UNION ALL
 SELECT lsn, seq, changed_at, operation, 'orders', order_id,
-       to_jsonb(o) - '{lsn,seq,changed_at,operation}'::text[]
+       to_jsonb(o) - '{lsn,seq,changed_at,operation,lsn_to}'::text[]
 FROM raw.orders AS o
 UNION ALL
 SELECT lsn, seq, changed_at, operation, 'order_items', order_item_id,
-       to_jsonb(i) - '{lsn,seq,changed_at,operation}'::text[]
+       to_jsonb(i) - '{lsn,seq,changed_at,operation,lsn_to}'::text[]
 FROM raw.order_items AS i;
 
 -- Second layer: what holds now, cleaned for those who ask questions.

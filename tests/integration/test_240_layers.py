@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.finance import Finance, psql
+from support.pgchronicle import EXIT_DONE
 
 REPO = Path(__file__).resolve().parents[2]
 EXAMPLE = REPO / "examples" / "layers"
@@ -94,6 +96,32 @@ def test_a_check_that_cannot_be_made_is_no_pass(tmp_path):
     assert "PASS" not in result.stdout
     assert "could not be made" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_comparison_has_removed_fails_no_check(factory, tmp_path):
+    """A version that the source does not know gets a RECONCILE tombstone."""
+    finance = Finance(factory.create("layers_source", "source").start(),
+                      factory.create("layers_target", "target").start(), tmp_path)
+    assert finance.start_streaming().stop() == EXIT_DONE
+    finance.target.execute("update analytics.orders_history set order_id = 99999"
+                           " where is_current and order_id ="
+                           " (select min(order_id) from analytics.orders_current)")
+    result = finance.run("repair", "reseed", "operations.orders", "--reason", "the test wants it")
+    assert result.returncode == EXIT_DONE, result.stderr
+    service = finance.start_streaming()
+    finance.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    psql(finance.target.cluster, "analytics_db", EXAMPLE / "layers.sql", user="analytics_user")
+    assert finance.target.query("select operation, lsn_to = lsn from raw.orders where order_id ="
+                                " 99999 order by lsn")[-1] == ("RECONCILE", True)
+    check = (EXAMPLE / "reports" / "check_state_follows_log.sql").read_text()
+    assert finance.target.query(check) == []
+    # A version that was closed with nothing in its place is found all the same.
+    finance.target.execute("update analytics.orders_history set is_current = false,"
+                           " valid_to = now(), lsn_to = 'F/0' where order_id ="
+                           " (select max(order_id) from analytics.orders_current)")
+    assert len(finance.target.query(check)) == 1
+    finance.close()
 
 
 @pytest.mark.parametrize("unit", sorted((EXAMPLE / "systemd").iterdir()), ids=os.path.basename)
