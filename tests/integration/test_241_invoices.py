@@ -1,5 +1,6 @@
 """examples/invoices: `make invoices` from nothing, its risk models, and what it leaves."""
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.pgchronicle import binary
+from support.waiting import wait_until
 
 REPO = Path(__file__).resolve().parents[2]
 EXAMPLE = REPO / "examples" / "invoices"
@@ -49,6 +51,12 @@ def test_each_invoice_is_assessed_once_by_sql_and_at_least_once_by_the_program(i
                      r"by the program 31$", invoices.stdout, re.M), invoices.stdout[-2000:]
 
 
+def test_an_invoice_that_is_entered_again_is_assessed_again(invoices):
+    assert "invoice 602 was entered 3 times, and assessed 3 times\n" in invoices.stdout
+    assert len(re.findall(r"^ +602 .* Dogwood Press ", invoices.stdout, re.M)) == 1
+    assert len(re.findall(r"^ +602 +Cedar Foods +61000", invoices.stdout, re.M)) == 1
+
+
 def test_a_new_invoice_is_assessed_within_a_second(invoices):
     taken = [int(ms) for ms in re.findall(r"^assessed by .* after (\d+) ms$", invoices.stdout,
                                           re.M)]
@@ -72,3 +80,28 @@ def test_the_program_adds_a_verdict_once(tmp_path):
         assert (result.returncode, result.stderr) == (0, "")
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
         {"position": "0/1/1", "invoice_id": 7, "verdict": "high"}]
+
+
+def waiting_for(path):
+    """How many processes wait for a lock of the file."""
+    inode = f":{path.stat().st_ino} "
+    return sum("->" in line and inode in line
+               for line in Path("/proc/locks").read_text().splitlines())
+
+
+def test_programs_at_the_same_time_add_a_verdict_once(tmp_path):
+    """As with `watch --jobs`, and with a second run of a change while the first still writes."""
+    path = tmp_path / "verdicts"
+    change = {"position": "0/1/1", "values": {"invoice_id": 7, "amount_usd": 1}}
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        started = []
+        for _ in range(3):
+            started.append(subprocess.Popen(
+                [str(EXAMPLE / "assess-invoice")], stdin=subprocess.PIPE, text=True,
+                env={**os.environ, "RISK_FILE": str(path)}))
+            started[-1].stdin.write(json.dumps(change))
+            started[-1].stdin.close()
+        wait_until(lambda: waiting_for(path) == 3, 20, "all of them to wait for the file")
+    assert [process.wait(20) for process in started] == [0, 0, 0]
+    assert [json.loads(line)["invoice_id"] for line in path.read_text().splitlines()] == [7]

@@ -7,5 +7,5 @@ SELECT i.invoice_id, i.issue_date, i.issuer_id, s.customer_name AS issuer_name,
 FROM analytics.invoices_current i
 LEFT JOIN analytics.customers_current s ON s.customer_id = i.issuer_id
 LEFT JOIN analytics.customers_current r ON r.customer_id = i.receiver_id
-LEFT JOIN risk.assessment a ON a.invoice_id = i.invoice_id
+LEFT JOIN risk.last_assessment a ON a.invoice_id = i.invoice_id
 WHERE i.invoice_id = :id
