@@ -11,7 +11,7 @@ EXAMPLE = REPO / "examples" / "finance"
 PIPELINE = "finance"
 
 
-class _Existing(Database):
+class Existing(Database):
     """A database that a script has made."""
 
     def __init__(self, cluster, name):  # pylint: disable=super-init-not-called
@@ -45,8 +45,8 @@ class Finance:
         for name in ("02_schema", "03_slot_and_publication", "04_traffic", "05_first_rows"):
             psql(source_cluster, "finance_db", EXAMPLE / "source" / f"{name}.sql")
         psql(target_cluster, "postgres", EXAMPLE / "target" / "01_roles.sql")
-        self.source = _Existing(source_cluster, "finance_db")
-        self.target = _Existing(target_cluster, "analytics_db")
+        self.source = Existing(source_cluster, "finance_db")
+        self.target = Existing(target_cluster, "analytics_db")
         self.port = free_port()  # Where the history is served.
         self.pipeline = _ExamplePipeline(workdir, {
             "HTTP_LISTEN": f"127.0.0.1:{self.port}",
