@@ -189,6 +189,13 @@ int FilesCommands::run_export(
             one_line(table)
         );
     }
+    for (const auto& table : result.untold) {
+        std::cerr << fmt::format(
+            "pgchronicle: warning: table \"{}\" is left out: it has been renamed, and its history "
+            "of then is not known\n",
+            one_line(table)
+        );
+    }
     return exit_done;
 }
 

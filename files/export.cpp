@@ -21,6 +21,13 @@ namespace {
 
 using reading::HistoryTable;
 
+Error no_tables(const config::Settings& settings) {
+    return Error{
+        {.fault = Fault::not_ready,
+         .primary = fmt::format("pipeline \"{}\" has no tables to export", settings.pipeline),
+         .hint = "Start \"pgchronicle run\"; imported tables are exported with --table."}};
+}
+
 std::vector<HistoryTable> chosen_tables(
     pq::Connection& target,
     const config::Settings& settings,
@@ -29,9 +36,7 @@ std::vector<HistoryTable> chosen_tables(
     std::vector<HistoryTable> tables;
     if (names.empty()) {
         tables = reading::history_tables(target, settings);
-        std::erase_if(tables, [](const HistoryTable& table) {
-            return table.imported || table.state == "ended";
-        });
+        std::erase_if(tables, &HistoryTable::imported);
     }
     for (const auto& name : names) {
         auto table = reading::find_table(target, settings, name);
@@ -40,11 +45,8 @@ std::vector<HistoryTable> chosen_tables(
         });
         if (!twice) tables.push_back(std::move(table));
     }
-    if (!tables.empty()) return tables;
-    throw Error{
-        {.fault = Fault::not_ready,
-         .primary = fmt::format("pipeline \"{}\" has no tables to export", settings.pipeline),
-         .hint = "Start \"pgchronicle run\"; imported tables are exported with --table."}};
+    if (tables.empty()) throw no_tables(settings);
+    return tables;
 }
 
 /// Holds off changes of shape, which would not wait for the snapshot.
@@ -160,6 +162,24 @@ Exported write_table(
         .gaps = sentences_of(at.gaps)};
 }
 
+/// A table that was renamed belongs to the moments before, under the name that it had.
+void leave_out_ended(
+    pq::Connection& target,
+    const config::Settings& settings,
+    const FileMoment& moment,
+    std::vector<HistoryTable>& tables,
+    ExportResult& exported
+) {
+    const auto ended = ended_tables(target, settings, tables, moment);
+    std::erase_if(tables, [&](const HistoryTable& table) {
+        const auto is_it = [&](const std::string& name) { return name == table.name(); };
+        return std::ranges::any_of(ended.by_then, is_it) ||
+               std::ranges::any_of(ended.unknown, is_it);
+    });
+    exported.untold = ended.unknown;
+    if (tables.empty()) throw no_tables(settings);
+}
+
 /// Tables that joined after the moment: they would stand in the way of it for ever. Not where there
 /// would be none left.
 void leave_out_later(
@@ -206,6 +226,7 @@ ExportResult export_tables(
              .primary = "the history was set back meanwhile",
              .hint = "Export again when the replay has ended."}};
     }
+    if (request.tables.empty()) leave_out_ended(target, settings, moment, tables, exported);
     if (moment.day.empty()) {
         moment.day =
             day_of_last_change(target, tables, *moment.lsn, request.moment.time_zone);

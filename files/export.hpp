@@ -35,6 +35,8 @@ struct ExportResult {
     std::vector<Exported> tables;
     /// Tables that were not named, and whose history begins only after the moment.
     std::vector<std::string> begin_later;
+    /// Tables that were not named, have been renamed since at the source, and cannot be told.
+    std::vector<std::string> untold;
 };
 
 /// Writes DIR/{table}/{day}/ for each table as of the moment, all in one snapshot: a file of rows,

@@ -283,6 +283,35 @@ bool begins_after(
         .boolean(0, 0);
 }
 
+EndedTables ended_tables(
+    pq::Connection& target,
+    const config::Settings& settings,
+    const std::vector<HistoryTable>& tables,
+    const FileMoment& moment
+) {
+    EndedTables ended;
+    std::optional<Lsn> low;
+    for (const auto& table : tables) {
+        if (table.state != "ended") continue;
+        // Its relation has a shape under another name from the transaction on that renamed it.
+        const auto row = target.exec(
+            "SELECT min(s.lsn) FROM pgchronicle.table_state t JOIN pgchronicle.relation_shape s"
+            " USING (pipeline, relation_id) WHERE pipeline = $1"
+            " AND (t.source_schema, t.source_table) = ($2, $3) AND s.lsn > t.begins_at"
+            " AND (s.source_schema, s.source_table) <> ($2, $3)",
+            {settings.pipeline, table.source_schema, table.source_table}
+        );
+        const bool readable = table.consistent_from && !table.columns.empty();
+        if (!low) low = bounds_of(target, settings, moment).first;
+        if (row.null(0, 0) || (lsn_of(row, 0, 0) > *low && !readable)) {
+            ended.unknown.push_back(table.name());
+        } else if (lsn_of(row, 0, 0) <= *low) {
+            ended.by_then.push_back(table.name());
+        }
+    }
+    return ended;
+}
+
 TableAt read_table_at(
     pq::Connection& target,
     const config::Settings& settings,

@@ -43,6 +43,20 @@ struct TableAt {
     const FileMoment& moment
 );
 
+/// Of tables that were renamed at the source: those whose name had ended by the moment, and those
+/// of which nobody knows when it did.
+struct EndedTables {
+    std::vector<std::string> by_then;
+    std::vector<std::string> unknown;
+};
+
+[[nodiscard]] EndedTables ended_tables(
+    pq::Connection& target,
+    const config::Settings& settings,
+    const std::vector<reading::HistoryTable>& tables,
+    const FileMoment& moment
+);
+
 /// The day, in the time zone, of the last change of these tables at or before an LSN; empty where
 /// none of them has a row. Imported ones do not count.
 [[nodiscard]] std::string day_of_last_change(

@@ -272,29 +272,34 @@ BEGIN
 END $$;
 
 -- Guard reads of the past. Functions of STABLE volatility, so that the as-of functions around them
--- can be inlined.
+-- can be inlined. A table that has ended counts where none has followed it into the history table:
+-- its versions have ended with it, and nothing is added to them.
 CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
     history_schema text, history_table text, at_lsn pg_lsn
 ) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
-    SELECT pgchronicle.require_known(history_schema, history_table, min(t.consistent_from)::text,
-                                     at_lsn::text, at_lsn < min(t.consistent_from))
+    SELECT pgchronicle.require_known(history_schema, history_table, max(t.consistent_from)::text,
+                                     at_lsn::text, at_lsn < max(t.consistent_from))
            AND pgchronicle.require_followed(history_schema, history_table, min(q.from_lsn)::text,
                                             at_lsn::text, at_lsn > min(q.from_lsn))
       FROM pgchronicle.table_state t
       LEFT JOIN pgchronicle.quarantine q USING (pipeline, source_schema, source_table)
      WHERE t.target_schema = history_schema AND t.target_table = history_table
-       AND t.state = 'copied'
+       AND (t.state = 'copied' OR t.state = 'ended' AND NOT EXISTS (
+            SELECT FROM pgchronicle.table_state f WHERE f.target_schema = history_schema
+               AND f.target_table = history_table AND f.state <> 'ended'))
 $$;
 
 CREATE OR REPLACE FUNCTION pgchronicle.require_consistent(
     history_schema text, history_table text, at_time timestamptz
 ) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS $$
-    SELECT pgchronicle.require_known(history_schema, history_table, min(t.seam_time)::text,
-                                     at_time::text, at_time < min(t.seam_time))
+    SELECT pgchronicle.require_known(history_schema, history_table, max(t.seam_time)::text,
+                                     at_time::text, at_time < max(t.seam_time))
            AND pgchronicle.require_followed(history_schema, history_table, min(q.from_time)::text,
                                             at_time::text, at_time > min(q.from_time))
       FROM pgchronicle.table_state t
       LEFT JOIN pgchronicle.quarantine q USING (pipeline, source_schema, source_table)
      WHERE t.target_schema = history_schema AND t.target_table = history_table
-       AND t.state = 'copied'
+       AND (t.state = 'copied' OR t.state = 'ended' AND NOT EXISTS (
+            SELECT FROM pgchronicle.table_state f WHERE f.target_schema = history_schema
+               AND f.target_table = history_table AND f.state <> 'ended'))
 $$;

@@ -140,6 +140,47 @@ def test_a_past_moment_gives_the_same_bytes_whatever_came_after(shop, out):
     assert shop.service.stop() == EXIT_DONE
 
 
+def test_a_renamed_table_stays_in_exports_of_before(shop, out):
+    """Also where it was empty: nothing of its own tells when that ended."""
+    shop.source.execute("create table operations.empty (id integer primary key)")
+    wait_until(lambda: shop.target.value(
+        "select count(*) from pgchronicle.table_state where state = 'copied'") == 3, 30, "empty")
+    shop.source.execute("update operations.t set name = 'once more'")
+    shop.catch_up(shop.service)
+    at, lsn = moment(shop), shop.source.lsn()
+    requests = (("time", ["--as-of", at]), ("lsn", ["--lsn", lsn]))
+    for name, arguments in requests:
+        exported(shop, out / name, *arguments, "--wait", "20")
+    before = tree(out)
+    assert len(before) == 18
+    shop.source.execute("alter table operations.t rename to other;"
+                        "insert into operations.other (id) values (20)")
+    shop.source.execute("alter table operations.empty rename to still;"
+                        "insert into operations.still values (1)")
+    shop.catch_up(shop.service)
+    for name, arguments in requests:
+        result = exported(shop, out / name, *arguments)
+        assert sorted(line.split('"')[1] for line in result.stderr.splitlines()) == [
+            "operations.other", "operations.still"]
+    assert tree(out) == before
+    exported(shop, out / "named", "--lsn", lsn, "--table", "operations.t")
+    assert {path: data for path, data in tree(out).items() if path.startswith("named/")} == {
+        path.replace("lsn/", "named/"): data for path, data in before.items()
+        if path.startswith("lsn/operations.t/")}
+    rows = "select count(*) from analytics.t_as_of(%s)", (at,)
+    assert shop.target.value(*rows) == 3
+    now = shop.source.lsn()
+    exported(shop, out / "now", "--lsn", now, "--wait", "20")
+    assert sorted(path.name for path in (out / "now").iterdir()) == [
+        "operations.bare", "operations.other", "operations.still"]
+    # A name that ends before its rows were copied was never known.
+    shop.target.execute("update pgchronicle.table_state set consistent_from = null, seam_time ="
+                        " null where source_table = 't'")
+    result = exported(shop, out / "unknown", "--lsn", lsn)
+    assert '"operations.t" is left out: it has been renamed, and' in result.stderr
+    assert shop.service.stop() == EXIT_DONE
+
+
 def test_json_lines_have_types_and_gzip_has_no_time(shop, out):
     at = moment(shop)
     arguments = ["--as-of", at, "--format", "jsonl", "--gzip", "--table", "t", "--wait", "20"]
