@@ -139,11 +139,15 @@ bool FinalMoment::reached() {
         return imported_ ? checkpoint->position > *moment_.lsn
                          : checkpoint->position >= *moment_.lsn;
     }
+    // Files get the target's time, and never one before the last transaction's.
     const auto later = target_.exec(
-        "SELECT coalesce(nullif($1, '')::timestamptz > $2::timestamptz, false)",
+        "SELECT coalesce(nullif($1, '')::timestamptz > $2::timestamptz, false),"
+        " clock_timestamp() > $2::timestamptz",
         {last, moment_.time}
     );
-    return later.boolean(0, 0) || (passed_at_ && checkpoint->position >= *passed_at_);
+    target_passed_ = !imported_ || later.boolean(0, 1);
+    return later.boolean(0, 0) ||
+           (passed_at_ && checkpoint->position >= *passed_at_ && target_passed_);
 }
 
 std::string FinalMoment::detail() const {
@@ -151,9 +155,11 @@ std::string FinalMoment::detail() const {
     if (!source_trouble_.empty()) {
         return stands_at_ + " The source could not be asked: " + source_trouble_ + ".";
     }
-    return stands_at_ + (passed_at_ ? " The source was past that moment at " +
-                                          to_string(*passed_at_) + "."
-                                    : " By its own clock the source is not past that moment yet.");
+    if (!target_passed_)
+        return stands_at_ + " By its own clock the target is not past that moment yet.";
+    return stands_at_ + (passed_at_
+                             ? " The source was past that moment at " + to_string(*passed_at_) + "."
+                             : " By its own clock the source is not past that moment yet.");
 }
 
 void FinalMoment::wait(std::chrono::milliseconds patience) {

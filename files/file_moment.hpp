@@ -63,6 +63,8 @@ private:
     std::optional<pq::Connection> source_;
     /// The end of the source's WAL at a time when its clock had passed the moment.
     std::optional<pgoutput::Lsn> passed_at_;
+    /// Nothing that is imported gets a time up to the moment any more.
+    bool target_passed_{true};
     std::string source_trouble_;
     std::string stands_at_;
 };

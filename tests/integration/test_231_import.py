@@ -274,6 +274,54 @@ def test_days_wait_for_their_inputs_and_go_on_only(shop, tmp_path):
     assert shop.service.stop() == EXIT_DONE
 
 
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+int gettimeofday(struct timeval* now, void* zone) {
+    int (*real)(struct timeval*, void*) = dlsym(RTLD_NEXT, "gettimeofday");
+    int result = real(now, zone);
+    now->tv_sec -= 3600;
+    return result;
+}
+"""
+
+
+def test_a_moment_is_over_when_the_targets_clock_is_past_it_too(
+        make_scene, source_cluster, new_cluster, tmp_path):
+    """Files get the target's time."""
+    slow = new_cluster("slow_target")
+    library = slow.socket_dir / "slow_clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"],
+                   input=CLOCK, text=True, check=True)
+    slow.stop()
+    slow.environment["LD_PRELOAD"] = str(library)
+    slow.start()
+    scene = make_scene(source_cluster, slow)
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.t values (1)")
+    scene.catch_up(service)
+    imported(scene, write(tmp_path / "goods.csv", FIRST))
+    at = scene.source.value("select clock_timestamp()::text")
+    assert scene.target.value("select clock_timestamp() < %s::timestamptz", (at,))
+
+    def export(table):
+        return scene.run("export", "--dir", str(tmp_path / "out"), "--as-of", at, "--day",
+                         "2026-01-01", "--wait", "8", "--table", table)
+
+    early = export("goods")
+    assert early.returncode == EXIT_OPERATOR, early.stdout
+    assert "By its own clock the target is not past that moment yet." in early.stderr
+    # What comes from the source is of then, whatever the target's clock says.
+    assert export("operations.t").returncode == EXIT_DONE
+    scene.source.execute("insert into operations.t values (2)")
+    scene.catch_up(service)
+    assert export("goods").returncode == EXIT_DONE  # No file gets an earlier time any more.
+    assert service.stop() == EXIT_DONE
+
+
 def test_before_the_first_run_there_is_nothing_to_import_into(scene, tmp_path):
     result = import_(scene, write(tmp_path / "x.csv", FIRST))
     assert result.returncode == EXIT_OPERATOR and "has no history yet" in result.stderr
