@@ -8,6 +8,7 @@
 #include "files/imported_table.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
+#include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/target_table.hpp"
 #include "pq/array_text.hpp"
 
@@ -44,7 +45,8 @@ std::string checked_day(pq::Connection& target, const std::string& day) {
          .hint = "A day looks like 2026-03-03."}};
 }
 
-/// The newest day that was imported after the request's, if any; empty without a day.
+/// The newest day that was imported after the request's, if any; empty without a day. A file
+/// without one was of the day that it came on.
 std::string later_day(
     pq::Connection& target,
     const config::Settings& settings,
@@ -53,8 +55,9 @@ std::string later_day(
 ) {
     if (!request.day) return "";
     const auto row = target.exec(
-        "SELECT max(day) FROM pgchronicle.import WHERE pipeline = $1 AND source_schema = $2"
-        " AND source_table = $3 AND day > $4::date",
+        "SELECT max(d.day) FROM pgchronicle.import,"
+        " LATERAL (SELECT coalesce(day, (recorded_at AT TIME ZONE 'UTC')::date) AS day) d"
+        " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3 AND d.day > $4::date",
         {settings.pipeline, table.source_schema, table.source_table, *request.day}
     );
     return row.str(0, 0);
@@ -178,6 +181,18 @@ bool is_known(
     return row.rows() == 1 && row.boolean(0, 0);
 }
 
+/// The history table's columns and their types; empty where there is none.
+std::string shape_of(pq::Connection& target, const HistoryTable& table) {
+    const auto row = target.exec(
+        "SELECT coalesce(string_agg(quote_ident(attname) || ' ' || format_type(atttypid, "
+        "atttypmod),"
+        " ', ' ORDER BY attnum), '') FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+        {pg::qualified_name(table)}
+    );
+    return row.str(0, 0);
+}
+
 Imported import_in_transaction(
     pq::Connection& target,
     const config::Settings& settings,
@@ -188,7 +203,9 @@ Imported import_in_transaction(
     if (request.day) checked_day(target, *request.day);
     require_inputs(target, settings, request);
     const auto table = plan_imported_table(target, settings, request, header);
+    const auto shape = shape_of(target, table);
     pg::ensure_history_table(target, settings.pipeline, table);
+    const bool reshaped = shape_of(target, table) != shape;
     pg::ensure_index(target, table);
     const auto content = load_rows(target, request, table, header);
     failpoint(Failpoint::import_copied);
@@ -199,7 +216,9 @@ Imported import_in_transaction(
     find_changes(target, table, imported);
     const auto later = later_day(target, settings, table, request);
     const bool changes = imported.changes() > 0;
-    if ((!changes || !later.empty()) && is_known(target, settings, request, table, content)) {
+    // The same file with other types is news.
+    if (!reshaped && (!changes || !later.empty()) &&
+        is_known(target, settings, request, table, content)) {
         target.exec("ROLLBACK");
         imported.inserted = imported.updated = imported.deleted = 0;
         return imported;

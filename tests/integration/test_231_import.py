@@ -274,6 +274,39 @@ def test_days_wait_for_their_inputs_and_go_on_only(shop, tmp_path):
     assert shop.service.stop() == EXIT_DONE
 
 
+def test_a_file_without_a_day_is_of_the_day_that_it_came_on(shop, tmp_path):
+    write(tmp_path / "_SUCCESS", "")
+    path = write(tmp_path / "goods.csv", FIRST)
+    imported(shop, path, *KEY, "--day", "2026-01-02")
+    imported(shop, write(path, SECOND))
+    today = shop.target.value("select to_char(now() at time zone 'UTC', 'YYYY-MM-DD')")
+    before = everything(shop)
+    write(path, FIRST + "5,new,5\n")
+    past = import_(shop, path, *KEY, "--day", "2026-01-03")
+    assert past.returncode == EXIT_OPERATOR and "a later day was imported" in past.stderr
+    assert today in past.stderr
+    assert everything(shop) == before
+    imported(shop, path, *KEY, "--day", today)
+    assert len(current(shop)) == 4
+    assert shop.service.stop() == EXIT_DONE
+
+
+def test_the_same_file_with_wider_types_widens_the_columns(shop, tmp_path):
+    path = write(tmp_path / "goods.csv", FIRST)
+    imported(shop, path)
+    before = versions(shop)
+    wider = [*KEY[:4], "--types", "id=bigint,price=numeric"]
+    imported(shop, path, *wider)
+    kind = ("select format_type(atttypid, atttypmod) from pg_attribute where attname = 'id'"
+            " and attrelid = 'analytics.goods_history'::regclass")
+    assert shop.target.value(kind) == "bigint"
+    assert versions(shop) == before
+    everything_then = everything(shop)
+    imported(shop, path, *wider)
+    assert everything(shop) == everything_then
+    assert shop.service.stop() == EXIT_DONE
+
+
 CLOCK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
