@@ -175,7 +175,8 @@ Answer as_of(pq::Connection& target, const config::Settings& settings, const Req
     out += ",\"rows\":" + reading::to_json(page.rows) + ',';
     std::optional<std::string> next;
     if (page.next) {
-        next = as_of_token({page.moment.lsn, page.moment.at, *page.next}, table.name());
+        const auto pinned = page.moment.pinned();
+        next = as_of_token({pinned.lsn, pinned.at, *page.next}, table.name());
     }
     add_optional(out, "next", next);
     answer.body = out + '}';

@@ -1,7 +1,6 @@
 #include "reading/as_of.hpp"
 
 #include "pq/quoting.hpp"
-#include "reading/checkpoint.hpp"
 
 #include <fmt/format.h>
 
@@ -12,6 +11,12 @@ namespace pgchronicle::reading {
 namespace {
 
 using pq::quote_identifier;
+
+/// How much of a row's text its order and its cursor take before its digest.
+constexpr std::size_t row_begin_length = 64;
+
+/// Keys that are wider than that, in bytes, are named by their digest in a cursor.
+constexpr std::size_t cursor_key_bytes = 1024;
 
 /// One snapshot for several statements, unless the caller has one.
 class Snapshot {
@@ -37,106 +42,12 @@ private:
     bool own_;
 };
 
-Error bad_request(std::string primary, std::string detail = {}, std::string hint = {}) {
+Error bad_request(std::string primary, std::string detail) {
     return Error{
         {.kind = ErrorKind::bad_request,
          .primary = std::move(primary),
          .detail = std::move(detail),
-         .hint = std::move(hint)}};
-}
-
-Error not_ready(const HistoryTable& table) {
-    return Error{
-        {.kind = ErrorKind::not_ready,
-         .primary = fmt::format("history of table \"{}\" is not complete yet", table.name()),
-         .detail = {},
-         .hint = "Its rows are still to be copied from the source; see \"pgchronicle status\"."}};
-}
-
-Error too_early(const HistoryTable& table, const std::string& asked, const std::string& from) {
-    return Error{
-        {.kind = ErrorKind::too_early,
-         .primary = fmt::format("history of table \"{}\" is not known at {}", table.name(), asked),
-         .detail = fmt::format("It is complete from {} on.", from),
          .hint = {}}};
-}
-
-Error too_late(const HistoryTable& table, const std::string& asked, const std::string& end) {
-    return Error{
-        {.kind = ErrorKind::too_late,
-         .primary = fmt::format("history of table \"{}\" is not known at {}", table.name(), asked),
-         .detail = fmt::format("The table is in quarantine, and its history ends at {}.", end),
-         .hint = R"(See "pgchronicle status", and "pgchronicle repair release".)"}};
-}
-
-Moment moment_of_lsn(
-    const HistoryTable& table,
-    const Checkpoint& checkpoint,
-    std::optional<pgoutput::Lsn> asked
-) {
-    Moment moment{.lsn = asked.value_or(checkpoint.position), .at = std::nullopt, .final = true};
-    if (*moment.lsn > checkpoint.position) moment.lsn = checkpoint.position;
-    // Without a moment the next read gives another one.
-    moment.final = asked && *asked <= checkpoint.position;
-    const auto text = to_string(asked.value_or(checkpoint.position));
-    if (!table.consistent_from) throw not_ready(table);
-    if (*moment.lsn < *table.consistent_from) {
-        throw too_early(table, text, to_string(*table.consistent_from));
-    }
-    if (table.left_at && *moment.lsn > *table.left_at) {
-        throw too_late(table, text, to_string(*table.left_at));
-    }
-    return moment;
-}
-
-/// $1 is the time that is asked for: itself, and whether it is before, after, or past these.
-pq::Result compare_times(
-    pq::Connection& target,
-    const HistoryTable& table,
-    const Checkpoint& checkpoint,
-    const std::string& asked
-) {
-    const auto param = [](const std::optional<std::string>& value) {
-        return value ? pq::Param::text(*value) : pq::Param::null();
-    };
-    const std::vector<pq::Param> params{
-        pq::Param::text(asked),
-        param(table.consistent_from_time),
-        param(table.left_at_time),
-        param(checkpoint.last_commit_time),
-    };
-    try {
-        return target.exec(
-            "SELECT $1::timestamptz, $1::timestamptz < $2::timestamptz,"
-            " coalesce($1::timestamptz > $3::timestamptz, false),"
-            " coalesce($1::timestamptz < $4::timestamptz, false)",
-            params
-        );
-    } catch (const pq::Error& error) {
-        if (!error.sqlstate().starts_with("22")) throw;
-        throw bad_request(
-            "time is not valid: " + error.primary(),
-            error.detail(),
-            "A time looks like 2026-11-21, or 2026-11-21T11:55:29Z; it is UTC unless it says "
-            "otherwise."
-        );
-    }
-}
-
-Moment moment_of_time(
-    pq::Connection& target,
-    const HistoryTable& table,
-    const Checkpoint& checkpoint,
-    const std::string& asked
-) {
-    const auto row = compare_times(target, table, checkpoint, asked);
-    Moment moment{.lsn = std::nullopt, .at = row.str(0, 0), .final = row.boolean(0, 3)};
-    if (!table.consistent_from_time) throw not_ready(table);
-    if (row.boolean(0, 1)) throw too_early(table, *moment.at, *table.consistent_from_time);
-    if (row.boolean(0, 2)) throw too_late(table, *moment.at, *table.left_at_time);
-    // A commit of this very time may still come: it is seen when the position passes it.
-    if (!moment.final) moment.lsn = checkpoint.position;
-    return moment;
 }
 
 std::string column_list(const std::vector<Column>& columns) {
@@ -170,15 +81,20 @@ PageSql page_by_key(const std::vector<Column>& key, const std::vector<std::strin
     return page;
 }
 
-/// Rows without a key may be identical. They are ordered by their text form; a page begins with the
-/// last row's, and passes over as many of it as were given.
+/// Rows without a key may be identical. They are ordered by how their text form begins, and by its
+/// digest; a page begins with the last row's, and passes over as many of them as were given.
 PageSql page_by_row(const HistoryTable& table, const std::vector<std::string>& after) {
-    PageSql page{.order = fmt::format("ROW({})::text COLLATE \"C\"", column_list(table.columns))};
+    const auto text = fmt::format("ROW({})::text", column_list(table.columns));
+    PageSql page{
+        .order = fmt::format(
+            R"(left({0}, {1}) COLLATE "C", md5({0}) COLLATE "C")", text, row_begin_length
+        )};
     if (after.empty()) return page;
-    page.condition = fmt::format(" AND {} >= $2", page.order);
+    page.condition = fmt::format(" AND ROW({}) >= ROW($2, $3)", page.order);
     page.params.push_back(pq::Param::text(after[0]));
-    page.offset = " OFFSET $3::bigint";
     page.params.push_back(pq::Param::text(after[1]));
+    page.offset = " OFFSET $4::bigint";
+    page.params.push_back(pq::Param::text(after[2]));
     return page;
 }
 
@@ -188,33 +104,124 @@ bool is_count(const std::string& text) {
     return errc == std::errc{} && end == text.data() + text.size();
 }
 
-void require_cursor(const HistoryTable& table, const std::vector<std::string>& after) {
-    if (after.empty()) return;
-    const bool keyed = !table.row_key.empty();
-    const bool fits =
-        keyed ? after.size() == table.row_key.size() : after.size() == 2 && is_count(after[1]);
-    if (!fits) {
-        throw bad_request(
-            fmt::format(R"("after" does not fit table "{}")", table.name()),
-            "It is what the page before gave as its next."
-        );
-    }
+Error wrong_cursor(const HistoryTable& table) {
+    return bad_request(
+        fmt::format(R"("after" does not fit table "{}")", table.name()),
+        "It is what the page before gave as its next."
+    );
 }
 
-/// The cursor that goes on after the page's last row. Its last columns are those of the order.
-std::vector<std::string> next_of(
-    const HistoryTable& table,
-    const std::vector<std::vector<Value>>& rows,
+/// In place of a wide key's values: nothing for each, and their digest.
+bool is_key_digest(const HistoryTable& table, const std::vector<std::string>& after) {
+    const auto width = table.key_columns().size();
+    return width > 0 && after.size() == width + 1;
+}
+
+void require_cursor(const HistoryTable& table, const std::vector<std::string>& after) {
+    if (after.empty()) return;
+    const auto width = table.key_columns().size();
+    const bool fits = width > 0 ? after.size() == width || is_key_digest(table, after)
+                                : after.size() == 3 && is_count(after[2]);
+    if (!fits) throw wrong_cursor(table);
+}
+
+/// The cursor that goes on after the last row of a table without a key.
+std::vector<std::string> next_row(
     const std::vector<std::vector<std::string>>& orders,
     const std::vector<std::string>& after
 ) {
-    if (!table.row_key.empty()) return orders.back();
+    const auto& last = orders.back();
     std::uint64_t same = 0;
-    for (std::size_t i = rows.size(); i > 0 && orders[i - 1] == orders.back(); --i) ++same;
+    for (std::size_t i = orders.size(); i > 0 && orders[i - 1] == last; --i) ++same;
     // All of the page may be the row that the page before ended with.
-    const bool goes_on = !after.empty() && same == rows.size() && after[0] == orders.back()[0];
-    if (goes_on) same += std::stoull(after[1]);
-    return {orders.back()[0], std::to_string(same)};
+    const bool goes_on =
+        !after.empty() && same == orders.size() && after[0] == last[0] && after[1] == last[1];
+    if (goes_on) same += std::stoull(after[2]);
+    return {last[0], last[1], std::to_string(same)};
+}
+
+/// Where the versions are, and which are visible at the moment: parameter $1.
+std::string visible_rows(const HistoryTable& table, const Moment& moment) {
+    return fmt::format(
+        "{} WHERE {}",
+        pq::quote_qualified(table.target_schema, table.target_table),
+        visible_sql(table, moment, "")
+    );
+}
+
+std::string shown_at(const Moment& moment) {
+    const auto pinned = moment.pinned();
+    return pinned.lsn ? to_string(*pinned.lsn) : pinned.at.value_or("");
+}
+
+/// The digest that stands for a wide key in a cursor.
+std::string digest_of_key(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const Moment& moment,
+    const std::vector<std::string>& key
+) {
+    const auto columns = table.key_columns();
+    std::string marks;
+    const auto shown = shown_at(moment);
+    std::vector<pq::Param> params{pq::Param::text(shown)};
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        marks += fmt::format("{}${}", i == 0 ? "" : ", ", i + 2);
+        params.push_back(pq::Param::text(key[i]));
+        params.back().type = columns[i].type_oid;
+    }
+    const auto row = target.exec(
+        fmt::format(
+            "SELECT md5(ROW({0})::text) FROM {1} AND ROW({0}) = ROW({2})",
+            column_list(columns),
+            visible_rows(table, moment),
+            marks
+        ),
+        params
+    );
+    return row.str(0, 0);
+}
+
+/// The key that a cursor means.
+std::vector<std::string> key_of_digest(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const Moment& moment,
+    const std::string& digest
+) {
+    const auto columns = table.key_columns();
+    const auto row = target.exec(
+        fmt::format(
+            "SELECT {0} FROM {1} AND md5(ROW({0})::text) = $2 LIMIT 1",
+            column_list(columns),
+            visible_rows(table, moment)
+        ),
+        {shown_at(moment), digest}
+    );
+    if (row.rows() == 0) throw wrong_cursor(table);
+    std::vector<std::string> key;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        key.push_back(row.str(0, static_cast<int>(i)));
+    }
+    return key;
+}
+
+/// The cursor for what follows after a page whose rows have these orders.
+std::vector<std::string> next_page(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const Moment& moment,
+    const std::vector<std::vector<std::string>>& orders,
+    const std::vector<std::string>& after
+) {
+    if (table.key_columns().empty()) return next_row(orders, after);
+    const auto& last = orders.back();
+    std::size_t bytes = 0;
+    for (const auto& value : last) bytes += value.size();
+    if (bytes <= cursor_key_bytes) return last;
+    std::vector<std::string> next(last.size());
+    next.push_back(digest_of_key(target, table, moment, last));
+    return next;
 }
 
 AsOfPage read_page(
@@ -224,9 +231,11 @@ AsOfPage read_page(
     const AsOfRequest& request
 ) {
     const auto key = table.key_columns();
-    const bool keyed = !key.empty();
-    const auto page = keyed ? page_by_key(key, request.after) : page_by_row(table, request.after);
-    const std::string shown = moment.lsn ? to_string(*moment.lsn) : moment.at.value_or("");
+    const auto after = is_key_digest(table, request.after)
+                           ? key_of_digest(target, table, moment, request.after.back())
+                           : request.after;
+    const auto page = key.empty() ? page_by_row(table, after) : page_by_key(key, after);
+    const auto shown = shown_at(moment);
     std::vector<pq::Param> params{pq::Param::text(shown)};
     params.insert(params.end(), page.params.begin(), page.params.end());
     // One row more tells whether there is another page.
@@ -234,12 +243,11 @@ AsOfPage read_page(
         request.rows_max == 0 ? "" : fmt::format(" LIMIT {}", request.rows_max + 1);
     const auto result = target.exec(
         fmt::format(
-            "SELECT {}{}{} FROM {} WHERE {}{} ORDER BY {}{}{}",
+            "SELECT {}{}{} FROM {}{} ORDER BY {}{}{}",
             column_list(table.columns),
             table.columns.empty() ? "" : ", ",
             page.order,
-            pq::quote_qualified(table.target_schema, table.target_table),
-            visible_sql(table, moment, ""),
+            visible_rows(table, moment),
             page.condition,
             page.order,
             limit,
@@ -260,41 +268,12 @@ AsOfPage read_page(
     if (request.rows_max != 0 && answer.rows.rows.size() > request.rows_max) {
         answer.rows.rows.pop_back();
         orders.pop_back();
-        answer.next = next_of(table, answer.rows.rows, orders, request.after);
+        answer.next = next_page(target, table, answer.moment, orders, after);
     }
     return answer;
 }
 
 }  // namespace
-
-std::string
-visible_sql(const HistoryTable& table, const Moment& moment, const std::string& prefix) {
-    const auto& names = table.names;
-    const bool by_lsn = moment.lsn.has_value();
-    const auto from = prefix + quote_identifier(by_lsn ? names.lsn_from : names.valid_from);
-    const auto to = prefix + quote_identifier(by_lsn ? names.lsn_to : names.valid_to);
-    return fmt::format(
-        "{0} <= $1::{2} AND ({1} > $1::{2} OR {1} IS NULL)",
-        from,
-        to,
-        by_lsn ? "pg_lsn" : "timestamptz"
-    );
-}
-
-Moment find_moment(
-    pq::Connection& target,
-    const config::Settings& settings,
-    const HistoryTable& table,
-    const AsOfRequest& request
-) {
-    if (request.lsn && request.at) {
-        throw bad_request("as of an LSN or as of a time, not both");
-    }
-    const auto checkpoint = read_checkpoint(target, settings.pipeline);
-    if (!checkpoint || table.columns.empty()) throw not_ready(table);
-    if (request.at) return moment_of_time(target, table, *checkpoint, *request.at);
-    return moment_of_lsn(table, *checkpoint, request.lsn);
-}
 
 AsOfPage read_as_of(
     pq::Connection& target,

@@ -26,15 +26,21 @@ struct Moment {
     /// Versions visible at this LSN. None: those at `at`, which has passed.
     std::optional<pgoutput::Lsn> lsn;
     std::optional<std::string> at;  ///< As asked for, in the server's form: 2026-11-21 00:00:00+00.
-    /// Whether the same request will always get the same rows. If not, `lsn` is the checkpoint's
-    /// position, and a request for that LSN will.
+    /// Whether the same request will always get the same rows. If not, `pinned()` will.
     bool final{true};
+    /// Of an imported table, whose files may come one after the other at one LSN: the time whose
+    /// versions are visible at the moment. A request for it will always get the same rows.
+    std::optional<std::string> import_time{};
+
+    /// A request for these very rows, whatever has happened since: for the pages after the first.
+    [[nodiscard]] AsOfRequest pinned() const;
 };
 
 struct AsOfPage {
     Moment moment;
-    Rows rows;  ///< The table's columns, in the order of the key; of all values without a key.
-    /// Where the next page begins, when there is one.
+    /// The table's columns, in the order of the key; without one, of how the rows begin as text.
+    Rows rows;
+    /// Where the next page begins, when there is one: short, however wide the rows are.
     std::optional<std::vector<std::string>> next;
 };
 
@@ -48,8 +54,7 @@ struct AsOfPage {
 );
 
 /// Rows of the table as of that moment, in one snapshot: of the transaction that is open, or one of
-/// its own. Pages of a moment that is not final belong together when all but the first ask for the
-/// first one's LSN.
+/// its own. Pages belong together when all but the first ask for the first one's `pinned()`.
 /// Throws what find_moment does, and Error bad_request where `after` does not fit the table.
 [[nodiscard]] AsOfPage read_as_of(
     pq::Connection& target,
@@ -59,7 +64,8 @@ struct AsOfPage {
 );
 
 /// The condition for a version, whose columns stand after `prefix`, to be visible at a moment that
-/// is parameter $1: of type pg_lsn where the moment has an LSN, else timestamptz.
+/// is parameter $1: of type pg_lsn where the moment has an LSN, else, and of imported tables,
+/// timestamptz.
 [[nodiscard]] std::string
 visible_sql(const HistoryTable& table, const Moment& moment, const std::string& prefix);
 

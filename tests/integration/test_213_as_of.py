@@ -73,6 +73,15 @@ def written(scene, seed=1):
     return moments
 
 
+def import_(scene, path, text):
+    """The position that the versions got, and their time."""
+    path.write_text(text)
+    result = scene.run("import", str(path), "--table", "goods", "--key", "id")
+    assert result.returncode == EXIT_DONE, result.stderr
+    return scene.target.query("select lsn::text, recorded_at::text from pgchronicle.import"
+                              " order by id desc limit 1")[0]
+
+
 def expected(scene, table, function, moment):
     columns, order = (("a, b, v", 'b, a') if table == "keyed"
                       else ("v, n", 'row(v, n)::text collate "C"'))
@@ -117,6 +126,40 @@ def test_what_may_still_change_is_not_final(scene, reader):
         scene, "bare", "as_of_lsn", position)
 
 
+def test_imported_tables_are_read_by_time(scene, reader, tmp_path):
+    """Several files come at one position, each at a time of its own."""
+    written(scene)
+    path = tmp_path / "goods.csv"
+    first = import_(scene, path, "id,name\n1,one\n2,one\n")
+    second = import_(scene, path, "id,name\n1,two\n2,two\n")
+    assert first[0] == second[0] and first[1] < second[1]
+
+    def told(*arguments):
+        page, = reader.pages("goods", *arguments)
+        return {row["name"] for row in page["rows"]}, page["final"]
+
+    assert told(f"at={first[1]}") == ({"one"}, True)
+    between, after = (scene.target.value(f"select (%s::timestamptz {by})::text", (second[1],))
+                      for by in ("- interval '1 us'", "+ interval '1 us'"))
+    assert told(f"at={between}") == ({"one"}, True)
+    assert {name for _, name in scene.target.query(
+        "select id, name from analytics.goods_as_of(%s)", (between,))} == {"one"}
+    assert told(f"at={second[1]}") == ({"two"}, True)
+    # The next file may have that time, and this position.
+    assert told(f"at={after}") == ({"two"}, False)
+    assert told(f"lsn={first[0]}") == ({"two"}, False)
+    assert told() == ({"two"}, False)
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.bare values ('later', 0)")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    assert told(f"lsn={first[0]}") == ({"two"}, True)
+    import_(scene, path, "id,name\n1,three\n")
+    assert told(f"lsn={first[0]}") == ({"two"}, True)
+    assert told(f"at={first[1]}") == ({"one"}, True)
+    assert told() == ({"three"}, False)
+
+
 def test_what_cannot_be_answered_is_refused(scene, reader):
     assert reader.refusal("keyed")[0] == NOT_FOUND
     (lsn, _), *_ = written(scene)
@@ -129,9 +172,11 @@ def test_what_cannot_be_answered_is_refused(scene, reader):
     assert reader.refusal("operations.keyed", "at=2001-02-03") == (
         TOO_EARLY, unknown + "2001-02-03 00:00:00+00", f"It is complete from {time} on.")
     for arguments in ([f"lsn={lsn}", "at=2001-02-03"], ["at=yes"], ["after=x"],
-                      ["after=x", "after=y"], ["after=x", "after=1", "after=2"]):
+                      ["after=x", "after=y"], ["after=", "after=", "after=none"],
+                      ["after=x", "after=1", "after=2", "after=3"]):
         assert reader.refusal("keyed", *arguments)[0] == BAD_REQUEST, arguments
-    assert reader.refusal("bare", "after=x", "after=-1")[0] == BAD_REQUEST
+    for arguments in (["after=x", "after=1"], ["after=x", "after=y", "after=-1"]):
+        assert reader.refusal("bare", *arguments)[0] == BAD_REQUEST, arguments
     scene.target.execute("update pgchronicle.table_state set consistent_from = null, seam_time ="
                          " null, state = 'pending' where source_table = 'bare'")
     for moment in ([], [f"lsn={lsn}"], ["at=infinity"]):

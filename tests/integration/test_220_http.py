@@ -141,6 +141,57 @@ def test_pages_of_a_moment_are_of_one_moment(shop):
     web.refused("/tables/items/as-of", 400, after=token)
 
 
+def test_pages_of_wide_rows_have_short_tokens(shop):
+    """Longer ones would not fit a request."""
+    shop.source.execute("create table operations.wide (a integer, k text, primary key (k, a))")
+    chance = "(select string_agg(md5(n::text || m), '') from generate_series(1, 150) m)"
+    shop.source.execute(
+        f"insert into operations.bag select {chance} from generate_series(1, 4) n;"
+        f"insert into operations.bag select 'begins the same ' || repeat('x', 5000) || n % 3"
+        " from generate_series(1, 5) n;")
+    long_key = "'key ' || repeat('y', 2000) || n % 3"
+    shop.source.execute(
+        f"insert into operations.wide select n, {long_key} from generate_series(1, 7) n;"
+        "insert into operations.wide values (1, 'short'), (2, 'short'), (3, '')")
+    shop.catch_up(shop.service)
+    wait_until(lambda: shop.target.value("select count(*) from pgchronicle.table_state"
+                                         " where state = 'copied'") == 4, 30, "it to be copied")
+    for table, count in (("bag", 9), ("wide", 10)):
+        every = shop.web.get(f"/tables/{table}/as-of")["rows"]
+        assert len(every) == count
+        for limit in (1, 2, 3):
+            rows, after = [], {}
+            while after is not None:
+                page = shop.web.get(f"/tables/{table}/as-of", limit=limit, **after)
+                rows += page["rows"]
+                after = {"after": page["next"]} if page["next"] else None
+                assert len(page["next"] or "") < 500
+            assert rows == every
+
+
+def test_pages_of_imported_tables_are_of_one_moment(shop, tmp_path):
+    """Files that come at one position are told apart by their time."""
+    path = tmp_path / "goods.csv"
+    assert shop.service.stop() == EXIT_DONE
+
+    def import_(name):
+        path.write_text("id,name\n" + "".join(f"{n},{name}\n" for n in range(5)))
+        result = shop.run("import", str(path), "--table", "goods", "--key", "id")
+        assert result.returncode == EXIT_DONE, result.stderr
+
+    import_("one")
+    shop.service, shop.web = serve(shop)
+    for parameters in ({}, {"at": "2100-01-01"}, {"lsn": "FFFF/0"}):
+        page = shop.web.get("/tables/goods/as-of", limit=2, **parameters)
+        before = page["rows"][0]["name"]
+        import_(before + "+")
+        rows = page["rows"]
+        while page["next"]:
+            page = shop.web.get("/tables/goods/as-of", limit=2, after=page["next"])
+            rows += page["rows"]
+        assert {row["name"] for row in rows} == {before} and len(rows) == 5
+
+
 def test_an_answer_knows_its_lsn(shop):
     web = shop.web
     first = web.ask("/tables/items/as-of")

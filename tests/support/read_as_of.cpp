@@ -71,9 +71,9 @@ int run(int count, char** arguments) {
             std::puts(line_of(page).c_str());
             if (!page.next) return 0;
             request.after = *page.next;
-            // Pages belong together when they are of one LSN.
-            if (!page.moment.final) request.lsn = page.moment.lsn;
-            if (!page.moment.final) request.at.reset();
+            const auto pinned = page.moment.pinned();
+            request.lsn = pinned.lsn;
+            request.at = pinned.at;
         }
     } catch (const reading::Error& error) {
         std::puts(line_of(error).c_str());

@@ -82,4 +82,10 @@ TEST_CASE("a version is visible from its LSN on, up to its end", "[reading]") {
         R"("seen_from" <= $1::timestamptz)"
         R"( AND ("valid_to" > $1::timestamptz OR "valid_to" IS NULL))"
     );
+    const reading::Moment of_import{.lsn = Lsn{1}, .at = {}, .import_time = "2026-11-21"};
+    CHECK(
+        reading::visible_sql(orders(), of_import, "") ==
+        R"("seen_from" <= $1::timestamptz)"
+        R"( AND ("valid_to" > $1::timestamptz OR "valid_to" IS NULL))"
+    );
 }
