@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <string>
+#include <vector>
 
 namespace pgchronicle::commands {
 namespace {
@@ -41,6 +43,37 @@ RowVersions versions_of(
     return row;
 }
 
+/// Written version by version: there may be millions.
+void write_csv(
+    const reading::HistoryTable& table,
+    const std::vector<reading::Version>& versions,
+    std::ostream& out
+) {
+    out << reading::to_csv({.columns = reading::version_columns(table), .rows = {}});
+    for (const auto& version : versions) {
+        std::string line;
+        reading::append_csv_line(line, reading::to_row(version));
+        out << line;
+    }
+}
+
+void write_json(
+    const reading::HistoryTable& table,
+    const reading::RowHistory& row,
+    std::optional<pgoutput::Lsn> position,
+    std::ostream& out
+) {
+    out << reading::json_head(table, row.key, position);
+    const char* separator = "";
+    for (const auto& version : row.versions) {
+        std::string text{separator};
+        reading::append_json(text, table, version);
+        out << text;
+        separator = ",";
+    }
+    out << "]}\n";
+}
+
 }  // namespace
 
 int history(
@@ -53,7 +86,7 @@ int history(
     const auto table = reading::find_table(target, settings, options.table);
     // Before the rows: what is known up to there is in them.
     const auto checkpoint = reading::read_checkpoint(target, settings.pipeline);
-    const auto row = reading::read_row_history(target, table, options.key);
+    const auto row = reading::read_row_history(target, table, options.key, {});
     const std::string title = title_of(table, options.key);
     if (row.versions.empty()) {
         return report(
@@ -67,13 +100,12 @@ int history(
         print_versions(versions_of(table, row, title), out, options.colours);
         break;
     case reading::Format::csv:
-        out << reading::to_csv(reading::to_rows(table, row));
+        write_csv(table, row.versions, out);
         break;
     case reading::Format::json:
-        out << reading::to_json(
-                   table, row, checkpoint ? std::optional{checkpoint->position} : std::nullopt
-               )
-            << '\n';
+        write_json(
+            table, row, checkpoint ? std::optional{checkpoint->position} : std::nullopt, out
+        );
         break;
     }
     return exit_done;

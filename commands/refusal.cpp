@@ -15,6 +15,7 @@ int exit_code_of(reading::ErrorKind kind) {
         return exit_usage;
     case reading::ErrorKind::too_early:
     case reading::ErrorKind::too_late:
+    case reading::ErrorKind::too_large:
         return exit_check_failed;
     case reading::ErrorKind::not_ready:
         return exit_try_again;

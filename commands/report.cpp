@@ -78,10 +78,10 @@ void print(const Rows& rows, Format format, bool colours, std::ostream& out) {
     }
 }
 
-/// One report's answer.
+/// One report's answer, as its file will hold it.
 struct Ran {
     const Report* report{nullptr};
-    Rows rows;
+    std::string text;
 };
 
 /// An error of the report's SQL, which the configuration's author can mend.
@@ -135,8 +135,7 @@ void write_files(
     const auto now =
         std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
     for (const Ran& one : ran) {
-        const auto file =
-            write_new_file(dir, file_name(*one.report, format, now), text_of(one.rows, format));
+        const auto file = write_new_file(dir, file_name(*one.report, format, now), one.text);
         out << one_line(file) << '\n';
     }
 }
@@ -225,19 +224,21 @@ int run_reports(
     auto target = connect(settings.target.connection, "report");
     // One snapshot for all of them.
     target.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const auto file_format = options.format.value_or(Format::csv);
     std::vector<Ran> ran;
     for (const auto& [report, bound] : wanted) {
         try {
-            ran.push_back({report, reports::run_report(target, *report, bound)});
+            const auto rows = reports::run_report(target, *report, bound, {});
+            if (!options.export_dir) {
+                print(rows, options.format.value_or(Format::table), options.colours, out);
+                return exit_done;
+            }
+            ran.push_back({report, text_of(rows, file_format)});
         } catch (const pq::Error& error) {
             return refuse_sql(*report, error, err);
         }
     }
-    if (options.export_dir) {
-        write_files(ran, options.format.value_or(Format::csv), *options.export_dir, out);
-    } else {
-        print(ran.front().rows, options.format.value_or(Format::table), options.colours, out);
-    }
+    write_files(ran, file_format, *options.export_dir, out);
     return exit_done;
 }
 

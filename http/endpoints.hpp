@@ -6,11 +6,16 @@
 #include "http/router.hpp"
 #include "reports/report.hpp"
 
+#include <cstdint>
 #include <vector>
 
 // What is served. Each function adds its endpoints; what it is given outlives the router.
 
 namespace pgchronicle::http {
+
+/// What an answer may hold; what is larger is refused while it is read. As many are held at a time
+/// as there are readers' connections.
+inline constexpr std::uint64_t answer_bytes_max = std::uint64_t{32} << 20U;
 
 /// /health, /ready, /status, /metrics, /metrics/history
 void add_service_endpoints(

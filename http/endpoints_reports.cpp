@@ -15,6 +15,14 @@ std::map<std::string, std::string> values_of(const Query& query) {
     return values;
 }
 
+reading::Limit report_bytes() {
+    return {
+        .bytes_max = answer_bytes_max,
+        .hint =
+            "Ask for less through the report's parameters, or use \"pgchronicle report\", which "
+            "has no limit."};
+}
+
 ParameterDoc doc_of(const reports::Parameter& parameter) {
     ParameterDoc doc;
     doc.name = parameter.name;
@@ -54,7 +62,7 @@ Route route_of(const reports::Report& report) {
     route.answer = [&report](pq::Connection& target, const Request& request) {
         const auto bound = reports::bind(report, values_of(request.query));
         Answer answer;
-        answer.body = reading::to_json(reports::run_report(target, report, bound));
+        answer.body = reading::to_json(reports::run_report(target, report, bound, report_bytes()));
         return answer;
     };
     route.check = [&report](const Request& request) {

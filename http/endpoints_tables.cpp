@@ -7,7 +7,10 @@
 #include "reading/output.hpp"
 #include "reading/row_history.hpp"
 
+#include <charconv>
+#include <cstdint>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,8 +20,13 @@ namespace {
 
 constexpr std::uint64_t rows_default = 100;
 constexpr std::uint64_t rows_max = 10'000;
+constexpr std::uint64_t versions_default = 1'000;
 constexpr std::uint64_t keys_default = 20;
 constexpr std::uint64_t keys_max = 1'000;
+
+reading::Limit page_bytes() {
+    return {.bytes_max = answer_bytes_max, .hint = "A smaller \"limit\" makes smaller pages."};
+}
 
 Answer json(std::string body) {
     Answer answer;
@@ -94,49 +102,55 @@ Answer tables(pq::Connection& target, const config::Settings& settings) {
     return json(out + ']');
 }
 
-void add_version(
-    std::string& out,
-    const reading::HistoryTable& table,
-    const reading::Version& version
-) {
-    out += '{';
-    add_string(out, "valid_from", version.valid_from);
-    out += ',';
-    add_optional(out, "valid_to", version.valid_to);
-    out += std::string{",\"is_current\":"} + (version.is_current ? "true," : "false,");
-    add_string(out, "operation_type", version.operation_type);
-    out += ',';
-    add_string(out, "lsn_from", to_string(version.lsn_from));
-    out += ',';
-    add_optional(out, "lsn_to", text_of(version.lsn_to));
-    out += ",\"change_seq\":" + std::to_string(version.change_seq) + ',';
-    add_strings(out, "changed", version.changed);
-    out += ",\"values\":";
-    reading::append_json_object(out, table.columns, version.values);
-    out += '}';
+/// Tokens of two endpoints are not mistaken for each other.
+std::string history_name(const reading::HistoryTable& table) {
+    return "history of " + table.name();
+}
+
+std::optional<reading::VersionPlace>
+version_place(const Query& query, const reading::HistoryTable& table) {
+    const auto token = query.one("after");
+    if (!token) return std::nullopt;
+    const auto place = parse_as_of_token(*token, history_name(table));
+    std::int64_t seq = 0;
+    const auto& text = place.after.front();
+    const auto* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, seq);
+    if (!place.lsn || read.ec != std::errc{} || read.ptr != end) {
+        throw bad_request("invalid value for parameter \"after\"");
+    }
+    return reading::VersionPlace{*place.lsn, seq};
 }
 
 Answer history(pq::Connection& target, const config::Settings& settings, const Request& request) {
     const auto table = reading::find_table(target, settings, request.captured.at(0));
-    const auto row = reading::read_row_history(target, table, request.query.all("key"));
+    const reading::VersionPage page{
+        .after = version_place(request.query, table),
+        .versions_max = request.query.number("limit", versions_default, 1, rows_max),
+        .limit = page_bytes()};
+    const auto row = reading::read_row_history(target, table, request.query.all("key"), page);
     const auto checkpoint = reading::read_checkpoint(target, settings.pipeline);
-    std::string out{"{"};
-    add_string(out, "table", table.name());
-    out += ",\"key\":";
-    reading::append_json_object(out, table.key_columns(), {row.key.begin(), row.key.end()});
-    out += ',';
-    add_optional(out, "position", checkpoint ? text_of(checkpoint->position) : std::nullopt);
-    out += ",\"versions\":[";
-    for (std::size_t i = 0; i < row.versions.size(); ++i) {
-        if (i > 0) out += ',';
-        add_version(out, table, row.versions[i]);
+    auto out = reading::json_head(
+        table, row.key, checkpoint ? std::optional{checkpoint->position} : std::nullopt
+    );
+    for (const auto& version : row.versions) {
+        if (out.back() != '[') out += ',';
+        reading::append_json(out, table, version);
     }
-    return json(out + "]}");
+    std::optional<std::string> next;
+    if (row.next) {
+        const AsOfPlace place{row.next->lsn, std::nullopt, {std::to_string(row.next->change_seq)}};
+        next = as_of_token(place, history_name(table));
+    }
+    out += "],";
+    add_optional(out, "next", next);
+    return json(out + '}');
 }
 
 reading::AsOfRequest as_of_request(const Query& query) {
     reading::AsOfRequest wanted;
     wanted.rows_max = query.number("limit", rows_default, 1, rows_max);
+    wanted.limit = page_bytes();
     if (const auto text = query.one("lsn")) {
         wanted.lsn = pgoutput::parse_lsn(*text);
         if (!wanted.lsn) {
@@ -190,7 +204,8 @@ Answer keys(pq::Connection& target, const config::Settings& settings, const Requ
         target,
         table,
         request.query.one("prefix").value_or(""),
-        request.query.number("limit", keys_default, 1, keys_max)
+        request.query.number("limit", keys_default, 1, keys_max),
+        page_bytes()
     );
     return json("{\"keys\":" + reading::to_json(found) + "}");
 }
@@ -222,7 +237,7 @@ constexpr const char* history_schema =
     R"("is_current":{"type":"boolean"},"operation_type":{"type":"string"},)"
     R"("lsn_from":{"type":"string"},"lsn_to":{"type":"string","nullable":true},)"
     R"("change_seq":{"type":"integer"},"changed":{"type":"array","items":{"type":"string"}},)"
-    R"("values":{"type":"object"}}}}}})";
+    R"("values":{"type":"object"}}}},"next":{"type":"string","nullable":true}}})";
 
 constexpr const char* as_of_schema =
     R"({"type":"object","properties":{"table":{"type":"string"},)"
@@ -237,16 +252,27 @@ void add_history(Router& router, const config::Settings& settings) {
     router.add(
         {.path = "/tables/{table}/history",
          .name = "row_history",
-         .summary = "Every version of one row, and what each changed",
+         .summary = "The versions of one row, oldest first, and what each changed",
          .answer = [&settings](
                        pq::Connection& target, const Request& request
                    ) { return history(target, settings, request); },
-         .check = knows({"key"}),
+         .check =
+             [](const Request& request) {
+                 request.query.only({"key", "limit", "after"});
+                 (void)request.query.number("limit", versions_default, 1, rows_max);
+             },
          .parameters =
              {{.name = "key",
                .description = "A value for each column of the row key, in order",
                .required = true,
                .repeated = true},
+              {.name = "limit",
+               .description = "Versions of a page",
+               .type = "integer",
+               .default_value = std::to_string(versions_default),
+               .min = 1,
+               .max = rows_max},
+              {.name = "after", .description = "next of the page before"},
               min_lsn()},
          .schema = history_schema,
          .group = "history"}

@@ -32,6 +32,8 @@ Refusal of_reading(const reading::Error& error) {
         return fields(status_bad_request, "too_early");
     case reading::ErrorKind::too_late:
         return fields(status_conflict, "too_late");
+    case reading::ErrorKind::too_large:
+        return fields(status_bad_request, "too_large");
     case reading::ErrorKind::not_ready:
         return unavailable("not_ready", error.primary, error.detail, error.hint);
     }

@@ -2,13 +2,16 @@
 
 #include "pq/quoting.hpp"
 
+#include <vector>
+
 namespace pgchronicle::http {
 
 reading::Rows find_keys(
     pq::Connection& target,
     const reading::HistoryTable& table,
     const std::string& prefix,
-    std::uint64_t count_max
+    std::uint64_t count_max,
+    const reading::Limit& limit
 ) {
     if (table.row_key.empty()) {
         throw reading::Error{
@@ -27,12 +30,15 @@ reading::Rows find_keys(
     // Without a prefix the key's index gives the first ones at once.
     const std::string where =
         prefix.empty() ? " WHERE $1 = ''" : " WHERE starts_with(concat_ws(','" + text + "), $1)";
-    return reading::rows_of(target.exec(
+    const std::vector<pq::Param> params{pq::Param::text(prefix)};
+    return reading::read_rows(
+        target,
         "SELECT DISTINCT " + columns + " FROM " +
             pq::quote_qualified(table.target_schema, table.target_table) + where + " ORDER BY " +
             columns + " LIMIT " + std::to_string(count_max),
-        {prefix}
-    ));
+        params,
+        limit
+    );
 }
 
 }  // namespace pgchronicle::http

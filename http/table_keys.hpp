@@ -16,7 +16,8 @@ namespace pgchronicle::http {
     pq::Connection& target,
     const reading::HistoryTable& table,
     const std::string& prefix,
-    std::uint64_t count_max
+    std::uint64_t count_max,
+    const reading::Limit& limit
 );
 
 }  // namespace pgchronicle::http

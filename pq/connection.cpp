@@ -141,6 +141,42 @@ Result Connection::exec(const std::string& sql, std::initializer_list<std::strin
     return exec(sql, params);
 }
 
+void Connection::each_row(
+    const std::string& sql,
+    std::span<const Param> params,
+    const std::function<void(const Result&)>& sink
+) {
+    send(sql, params);
+    if (PQsetSingleRowMode(raw_.get()) != 1) throw last_error();
+    std::optional<Error> failed;
+    while (PGresult* const raw = PQgetResult(raw_.get())) {
+        const Result row{raw};
+        const auto status = row.status();
+        if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN) {
+            throw Error{{.primary = "statement is a COPY"}};
+        }
+        if (!succeeded(status)) {
+            if (!failed) failed = error_of(raw, raw_.get());
+            if (!ok()) break;
+            continue;
+        }
+        try {
+            sink(row);
+        } catch (...) {
+            abandon_rows();
+            throw;
+        }
+    }
+    if (failed) throw std::move(*failed);
+    if (!ok()) throw last_error();
+}
+
+/// Ends a statement whose rows nobody wants any more, so that the connection can be used again.
+void Connection::abandon_rows() noexcept {
+    interrupt(false);
+    while (PGresult* const result = PQgetResult(raw_.get())) PQclear(result);
+}
+
 void Connection::prepare(
     const std::string& name,
     const std::string& sql,

@@ -102,6 +102,14 @@ public:
     /// One statement with parameters; text results.
     Result exec(const std::string& sql, std::span<const Param> params);
     Result exec(const std::string& sql, std::initializer_list<std::string> text_params);
+    /// The same, a row at a time, so that a large result is never held as a whole. Every Result has
+    /// one row but the last, which has none and the columns alone. What `sink` throws ends the
+    /// statement, and comes through.
+    void each_row(
+        const std::string& sql,
+        std::span<const Param> params,
+        const std::function<void(const Result&)>& sink
+    );
     void prepare(const std::string& name, const std::string& sql, std::span<const Oid> types = {});
     Result exec_prepared(const std::string& name, std::span<const Param> params);
 
@@ -162,6 +170,7 @@ private:
     void settle();
     Result check(PGresult* raw) const;
     Result drain();
+    void abandon_rows() noexcept;
     void abandon_copy_out() noexcept;
 
     std::unique_ptr<PGconn, Finish> raw_;

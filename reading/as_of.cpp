@@ -241,22 +241,23 @@ AsOfPage read_page(
     // One row more tells whether there is another page.
     const std::string limit =
         request.rows_max == 0 ? "" : fmt::format(" LIMIT {}", request.rows_max + 1);
-    const auto result = target.exec(
+    AsOfPage answer{.moment = std::move(moment), .rows = {}, .next = std::nullopt};
+    answer.rows = read_rows(
+        target,
         fmt::format(
             "SELECT {}{}{} FROM {}{} ORDER BY {}{}{}",
             column_list(table.columns),
             table.columns.empty() ? "" : ", ",
             page.order,
-            visible_rows(table, moment),
+            visible_rows(table, answer.moment),
             page.condition,
             page.order,
             limit,
             page.offset
         ),
-        params
+        params,
+        request.limit
     );
-    AsOfPage answer{.moment = std::move(moment), .rows = {}, .next = std::nullopt};
-    answer.rows = rows_of(result);
     const std::size_t width = table.columns.size();
     std::vector<std::vector<std::string>> orders;
     for (auto& row : answer.rows.rows) {

@@ -19,6 +19,7 @@ struct AsOfRequest {
     std::optional<std::string> at{};
     std::vector<std::string> after{};  ///< `next` of the page before; empty: from the start.
     std::uint64_t rows_max{0};         ///< 0: all.
+    Limit limit{};                     ///< Of the page's bytes.
 };
 
 /// A moment that was found in the history of a table.
@@ -55,7 +56,8 @@ struct AsOfPage {
 
 /// Rows of the table as of that moment, in one snapshot: of the transaction that is open, or one of
 /// its own. Pages belong together when all but the first ask for the first one's `pinned()`.
-/// Throws what find_moment does, and Error bad_request where `after` does not fit the table.
+/// Throws what find_moment does, Error bad_request where `after` does not fit the table, and Error
+/// too_large.
 [[nodiscard]] AsOfPage read_as_of(
     pq::Connection& target,
     const config::Settings& settings,

@@ -15,6 +15,7 @@ enum class ErrorKind : std::uint8_t {
     bad_request,  ///< A value that does not fit: of a key, a parameter, a moment.
     too_early,    ///< Before the moment from which on the history is complete.
     too_late,     ///< After the moment at which a table was left behind.
+    too_large,    ///< An answer of more bytes than are held for one.
     not_ready,    ///< Nothing can be read yet: a table that is still copied, no checkpoint.
 };
 

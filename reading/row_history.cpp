@@ -67,13 +67,34 @@ std::string versions_sql(const HistoryTable& table, const std::string& condition
     }
     for (const Column& column : table.columns) list += ", " + quote_identifier(column.name);
     return fmt::format(
-        "SELECT {} FROM {} WHERE {} ORDER BY {}, {}",
+        "SELECT {} FROM {} WHERE {}",
         list,
         pq::quote_qualified(table.target_schema, table.target_table),
-        condition,
-        quote_identifier(names.lsn_from),
-        quote_identifier(names.change_seq)
+        condition
     );
+}
+
+/// " AND (lsn_from, change_seq) > (...)". The place is ours, and no text.
+std::string beside(const HistoryTable& table, const char* comparison, const VersionPlace& place) {
+    return fmt::format(
+        " AND ({}, {}) {} ('{}'::pg_lsn, {}::bigint)",
+        quote_identifier(table.names.lsn_from),
+        quote_identifier(table.names.change_seq),
+        comparison,
+        to_string(place.lsn),
+        place.change_seq
+    );
+}
+
+std::string order_by(const HistoryTable& table, const char* direction, std::uint64_t count_max) {
+    auto sql = fmt::format(
+        " ORDER BY {0} {2}, {1} {2}",
+        quote_identifier(table.names.lsn_from),
+        quote_identifier(table.names.change_seq),
+        direction
+    );
+    if (count_max != 0) sql += fmt::format(" LIMIT {}", count_max);
+    return sql;
 }
 
 Version version_of(const pq::Result& result, int row) {
@@ -94,13 +115,52 @@ Version version_of(const pq::Result& result, int row) {
     return version;
 }
 
-void mark_changes(const HistoryTable& table, std::vector<Version>& versions) {
-    for (std::size_t i = 1; i < versions.size(); ++i) {
-        for (std::size_t column = 0; column < table.columns.size(); ++column) {
-            if (versions[i].values[column] == versions[i - 1].values[column]) continue;
-            versions[i].changed.push_back(table.columns[column].name);
-        }
+void mark_changes(const HistoryTable& table, const Version& before, Version& version) {
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+        if (version.values[column] == before.values[column]) continue;
+        version.changed.push_back(table.columns[column].name);
     }
+}
+
+/// Reads the page; `sql` finds every version of the row.
+void read_versions(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const std::string& sql,
+    const std::vector<pq::Param>& params,
+    const VersionPage& page,
+    RowHistory& row
+) {
+    std::optional<Version> before;
+    Held held{page.limit};
+    auto page_sql = sql;
+    if (page.after) {
+        const auto last = sql + beside(table, "<=", *page.after) + order_by(table, "DESC", 1);
+        target.each_row(last, params, [&](const pq::Result& result) {
+            held.add(result);
+            if (result.rows() > 0) before = version_of(result, 0);
+        });
+        page_sql += beside(table, ">", *page.after);
+    }
+    // One more tells whether there is another page.
+    page_sql += order_by(table, "ASC", page.versions_max == 0 ? 0 : page.versions_max + 1);
+    target.each_row(page_sql, params, [&](const pq::Result& result) {
+        held.add(result);
+        for (int i = 0; i < result.rows(); ++i) {
+            if (page.versions_max != 0 && row.versions.size() == page.versions_max) {
+                row.next =
+                    VersionPlace{row.versions.back().lsn_from, row.versions.back().change_seq};
+                return;
+            }
+            auto version = version_of(result, i);
+            if (!row.versions.empty()) {
+                mark_changes(table, row.versions.back(), version);
+            } else if (before) {
+                mark_changes(table, *before, version);
+            }
+            row.versions.push_back(std::move(version));
+        }
+    });
 }
 
 void require_key(const HistoryTable& table, const std::vector<std::string>& key) {
@@ -140,7 +200,8 @@ void require_key(const HistoryTable& table, const std::vector<std::string>& key)
 RowHistory read_row_history(
     pq::Connection& target,
     const HistoryTable& table,
-    const std::vector<std::string>& key
+    const std::vector<std::string>& key,
+    const VersionPage& page
 ) {
     require_key(table, key);
     const auto types = cast_types(target, table.key_columns());
@@ -153,11 +214,10 @@ RowHistory read_row_history(
     std::vector<pq::Param> params;
     params.reserve(key.size());
     for (const std::string& value : key) params.push_back(pq::Param::text(value));
-    RowHistory row{.key = key, .versions = {}};
+    RowHistory row{.key = key, .versions = {}, .next = {}};
     try {
-        const auto result =
-            target.exec(versions_sql(table, key_condition(target, table, types)), params);
-        for (int i = 0; i < result.rows(); ++i) row.versions.push_back(version_of(result, i));
+        const auto sql = versions_sql(table, key_condition(target, table, types));
+        read_versions(target, table, sql, params, page, row);
     } catch (const pq::Error& error) {
         constexpr const char* data_exception = "22";
         if (!error.sqlstate().starts_with(data_exception)) throw;
@@ -167,7 +227,6 @@ RowHistory read_row_history(
                  fmt::format("key does not fit table \"{}\": {}", table.name(), error.primary()),
              .detail = error.detail()}};
     }
-    mark_changes(table, row.versions);
     return row;
 }
 

@@ -24,27 +24,51 @@ struct Version {
     std::vector<Value> values;         ///< One for each column of the table.
 };
 
-struct RowHistory {
-    std::vector<std::string> key;   ///< As it was asked for, in key order.
-    std::vector<Version> versions;  ///< By LSN and ordinal.
+/// Where a version stands among all of its row.
+struct VersionPlace {
+    pgoutput::Lsn lsn;
+    std::int64_t change_seq{0};
+
+    friend bool operator==(const VersionPlace&, const VersionPlace&) = default;
 };
 
-/// Every version of the row with this key, whose values are in key order, as text. No version: the
-/// history has never seen it.
-/// Throws Error bad_request where the table has no key, or the values do not fit it; pq::Error.
+/// Which versions of a row are wanted.
+struct VersionPage {
+    std::optional<VersionPlace> after{};  ///< `next` of the page before; none: from the first on.
+    std::uint64_t versions_max{0};        ///< 0: all.
+    Limit limit{};                        ///< Of the page's bytes.
+};
+
+struct RowHistory {
+    std::vector<std::string> key;        ///< As it was asked for, in key order.
+    std::vector<Version> versions;       ///< By LSN and ordinal.
+    std::optional<VersionPlace> next{};  ///< After which the next page begins, when there is one.
+};
+
+/// Versions of the row with this key, whose values are in key order, as text. No version: the
+/// history has never seen it, or nothing comes after.
+/// Throws Error bad_request where the table has no key, or the values do not fit it; Error
+/// too_large; pq::Error.
 [[nodiscard]] RowHistory read_row_history(
     pq::Connection& target,
     const HistoryTable& table,
-    const std::vector<std::string>& key
+    const std::vector<std::string>& key,
+    const VersionPage& page
 );
 
-/// {"table", "key", "position", "versions": [{..., "changed", "values"}]}, compact. `position`: the
-/// checkpoint's, as of which this is known.
-[[nodiscard]] std::string
-to_json(const HistoryTable& table, const RowHistory& row, std::optional<pgoutput::Lsn> position);
+/// A history as JSON, compact: {"table", "key", "position", "versions": [{..., "changed",
+/// "values"}, ...]}. The head ends where the first version begins; `position`: the checkpoint's, as
+/// of which it is known.
+[[nodiscard]] std::string json_head(
+    const HistoryTable& table,
+    const std::vector<std::string>& key,
+    std::optional<pgoutput::Lsn> position
+);
+void append_json(std::string& out, const HistoryTable& table, const Version& version);
 
-/// A row for each version: our own columns under the names that they have in the history, then the
-/// source's.
-[[nodiscard]] Rows to_rows(const HistoryTable& table, const RowHistory& row);
+/// The columns of a version as a row: our own under the names that they have in the history, then
+/// the source's.
+[[nodiscard]] std::vector<Column> version_columns(const HistoryTable& table);
+[[nodiscard]] std::vector<Value> to_row(const Version& version);
 
 }  // namespace pgchronicle::reading

@@ -1,8 +1,6 @@
 #include "reading/output.hpp"
 #include "reading/row_history.hpp"
 
-#include <utility>
-
 namespace pgchronicle::reading {
 namespace {
 
@@ -42,7 +40,23 @@ std::vector<Column> own_columns(const config::HistoryColumnNames& names) {
     };
 }
 
-void append_version(std::string& out, const HistoryTable& table, const Version& version) {
+}  // namespace
+
+std::string json_head(
+    const HistoryTable& table,
+    const std::vector<std::string>& key,
+    std::optional<pgoutput::Lsn> position
+) {
+    std::string out{"{\"table\":"};
+    append_json_string(out, table.name());
+    out += ",\"key\":";
+    append_json_object(out, table.key_columns(), {key.begin(), key.end()});
+    out += ",\"position\":";
+    append_json_value(out, oid_of_pg_lsn, text_of(position));
+    return out + ",\"versions\":[";
+}
+
+void append_json(std::string& out, const HistoryTable& table, const Version& version) {
     // Whatever the columns are called in the table.
     append_json_object(out, own_columns({}), own_values(version));
     out.pop_back();
@@ -56,34 +70,16 @@ void append_version(std::string& out, const HistoryTable& table, const Version& 
     out += '}';
 }
 
-}  // namespace
-
-std::string
-to_json(const HistoryTable& table, const RowHistory& row, std::optional<pgoutput::Lsn> position) {
-    std::string out{"{\"table\":"};
-    append_json_string(out, table.name());
-    out += ",\"key\":";
-    const std::vector<Value> key{row.key.begin(), row.key.end()};
-    append_json_object(out, table.key_columns(), key);
-    out += ",\"position\":";
-    append_json_value(out, oid_of_pg_lsn, text_of(position));
-    out += ",\"versions\":[";
-    for (const Version& version : row.versions) {
-        if (out.back() != '[') out += ',';
-        append_version(out, table, version);
-    }
-    return out + "]}";
+std::vector<Column> version_columns(const HistoryTable& table) {
+    auto columns = own_columns(table.names);
+    columns.insert(columns.end(), table.columns.begin(), table.columns.end());
+    return columns;
 }
 
-Rows to_rows(const HistoryTable& table, const RowHistory& row) {
-    Rows rows{.columns = own_columns(table.names), .rows = {}};
-    rows.columns.insert(rows.columns.end(), table.columns.begin(), table.columns.end());
-    for (const Version& version : row.versions) {
-        auto values = own_values(version);
-        values.insert(values.end(), version.values.begin(), version.values.end());
-        rows.rows.push_back(std::move(values));
-    }
-    return rows;
+std::vector<Value> to_row(const Version& version) {
+    auto values = own_values(version);
+    values.insert(values.end(), version.values.begin(), version.values.end());
+    return values;
 }
 
 }  // namespace pgchronicle::reading

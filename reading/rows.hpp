@@ -2,8 +2,10 @@
 
 #include "pq/connection.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,8 +30,42 @@ struct Rows {
     friend bool operator==(const Rows&, const Rows&) = default;
 };
 
+/// What an answer may hold; it is refused before more of it is read.
+struct Limit {
+    std::uint64_t bytes_max{0};  ///< 0: no limit.
+    std::string hint{};          ///< How the reader can ask for less.
+};
+
+/// Counts what is held of an answer, names included: in most forms each row repeats them.
+class Held {
+public:
+    /// `limit` outlives it.
+    explicit Held(const Limit& limit) : limit_{limit} {}
+
+    /// Throws Error too_large.
+    void add(const pq::Result& result);
+
+private:
+    const Limit& limit_;
+    std::uint64_t bytes_{0};
+};
+
+/// What a statement gives, read row by row. Throws Error too_large; pq::Error.
+[[nodiscard]] Rows read_rows(
+    pq::Connection& target,
+    const std::string& sql,
+    std::span<const pq::Param> params,
+    const Limit& limit
+);
+
 /// All of a result that is in text form. Types are known by their OID.
 [[nodiscard]] Rows rows_of(const pq::Result& result);
+
+/// The columns alone.
+[[nodiscard]] std::vector<Column> columns_of(const pq::Result& result);
+
+/// One row.
+[[nodiscard]] std::vector<Value> row_of(const pq::Result& result, int row);
 
 /// One value of it.
 [[nodiscard]] Value value_of(const pq::Result& result, int row, int column);

@@ -85,23 +85,16 @@ Bound bind(const Report& report, const std::map<std::string, std::string>& value
     return bound;
 }
 
-reading::Rows run_report(pq::Connection& target, const Report& report, const Bound& bound) {
+reading::Rows run_report(
+    pq::Connection& target,
+    const Report& report,
+    const Bound& bound,
+    const reading::Limit& limit
+) {
     std::vector<pq::Param> params;
     params.reserve(bound.size());
     for (const auto& value : bound) params.push_back(pq::Param::text(value));
-    if (target.in_transaction()) return reading::rows_of(target.exec(report.sql, params));
-    // One round trip.
-    target.enter_pipeline();
-    target.send("BEGIN READ ONLY");
-    target.send(report.sql, params);
-    target.send("COMMIT");
-    try {
-        const auto results = target.sync_pipeline();
-        return reading::rows_of(results.at(1));
-    } catch (const pq::Error&) {
-        if (target.ok() && target.in_transaction()) target.exec("ROLLBACK");
-        throw;
-    }
+    return reading::read_rows(target, report.sql, params, limit);
 }
 
 }  // namespace pgchronicle::reports

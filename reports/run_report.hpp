@@ -21,8 +21,12 @@ using Bound = std::vector<std::string>;
 /// bad_request: unknown parameter, missing value, wrong type, out of range, not allowed.
 [[nodiscard]] Bound bind(const Report& report, const std::map<std::string, std::string>& values);
 
-/// Runs it in a read-only transaction. Throws pq::Error.
-[[nodiscard]] reading::Rows
-run_report(pq::Connection& target, const Report& report, const Bound& bound);
+/// Runs it in the read-only transaction that is open. Throws reading::Error too_large; pq::Error.
+[[nodiscard]] reading::Rows run_report(
+    pq::Connection& target,
+    const Report& report,
+    const Bound& bound,
+    const reading::Limit& limit
+);
 
 }  // namespace pgchronicle::reports

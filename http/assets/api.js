@@ -58,8 +58,10 @@ export const tables = () => ask("tables", {}, JSON.parse);
 export const keys = (table, prefix, limit, signal) =>
   ask(`tables/${inPath(table)}/keys`, { prefix, limit }, parseExact, signal);
 
-export const versions = (table, key) =>
-  ask(`tables/${inPath(table)}/history`, key.map((value) => ["key", value]), parseExact);
+/** The first page of versions, oldest first; with `after`, the next of a page, the one behind it. */
+export const versions = (table, key, after) =>
+  ask(`tables/${inPath(table)}/history`,
+    [...key.map((value) => ["key", value]), ...(after ? [["after", after]] : [])], parseExact);
 
 /** `moment` is {at} or {lsn} or {}. */
 export const rowsAsOf = (table, moment, limit, after) =>

@@ -6,6 +6,8 @@ import { keyText, link, rowLink, timeOf, valueNode, valueText } from "./values.j
 
 const keysShown = 20;
 const stripHeight = 18;
+// So many are loaded at once for a version that an address asks for.
+const versionsShown = 10000;
 
 export class RowView {
   constructor() {
@@ -130,6 +132,11 @@ export class RowView {
     const mine = (this.loading = {});
     try {
       answer = await api.versions(chosen.name, key);
+      // An address may ask for a version of a later page.
+      while (answer.next && answer.versions.length < Math.min(picked || 0, versionsShown)) {
+        const more = await api.versions(chosen.name, key, answer.next);
+        answer = { ...more, versions: [...answer.versions, ...more.versions] };
+      }
     } catch (error) {
       if (this.loading !== mine) return;
       this.say("");
@@ -141,14 +148,34 @@ export class RowView {
       this.say("No version of this key is known.");
       return;
     }
-    this.say(`${answer.versions.length} version${answer.versions.length === 1 ? "" : "s"} of ${
-      chosen.name}, ${keyText(answer.key)}`);
     this.table = chosen.name;
+    this.key = key;
     this.columns = chosen.columns.map((column) => column.name);
+    this.show(answer, picked);
+  }
+
+  show(answer, picked) {
+    const count = answer.versions.length;
+    this.say(`${answer.next ? `The oldest ${count} versions` :
+      `${count} version${count === 1 ? "" : "s"}`} of ${this.table}, ${keyText(answer.key)}`);
     this.versions = answer.versions;
+    this.answer = answer;
     this.showTimeline();
-    const count = this.versions.length;
     this.pick(picked >= 1 && picked <= count ? picked - 1 : count - 1);
+  }
+
+  async showMore(button) {
+    const mine = (this.loading = {});
+    const before = this.answer;
+    button.disabled = true;
+    try {
+      const more = await api.versions(this.table, this.key, before.next);
+      if (this.loading !== mine) return;
+      this.show({ ...more, versions: [...before.versions, ...more.versions] }, NaN);
+    } catch (error) {
+      button.disabled = false;
+      if (this.loading === mine) showError(byId("row-error"), error);
+    }
   }
 
   showTimeline() {
@@ -165,7 +192,10 @@ export class RowView {
     element("time", {}, version.valid_from),
     version.is_current ? element("span", { class: "badge" }, "current") : null,
     changesText(version) ? element("span", { class: "changed" }, changesText(version)) : null)));
-    replace(byId("row-result"), this.strip,
+    const more = this.answer.next && element("button", {
+      type: "button", id: "row-more", onclick: (event) => this.showMore(event.currentTarget),
+    }, "Show newer versions");
+    replace(byId("row-result"), ...(more ? [element("p", {}, more)] : []), this.strip,
       element("div", { class: "sides" }, this.list, this.detail));
     this.drawStrip();
   }
