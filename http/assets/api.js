@@ -58,7 +58,7 @@ export const tables = () => ask("tables", {}, JSON.parse);
 export const keys = (table, prefix, limit, signal) =>
   ask(`tables/${inPath(table)}/keys`, { prefix, limit }, parseExact, signal);
 
-/** The first page of versions, oldest first; with `after`, the next of a page, the one behind it. */
+/** Versions, oldest first: the first page, or the one after a page, given its `next`. */
 export const versions = (table, key, after) =>
   ask(`tables/${inPath(table)}/history`,
     [...key.map((value) => ["key", value]), ...(after ? [["after", after]] : [])], parseExact);
