@@ -117,6 +117,22 @@ std::vector<const Report*> chosen(const std::vector<Report>& all, const ReportOp
     return reports;
 }
 
+/// Of all reports, those that cannot run without being told something are left to be run alone.
+bool passed_over(const Report& report, std::ostream& err) {
+    for (const auto& parameter : report.parameters) {
+        if (parameter.default_value) continue;
+        err << fmt::format(
+            "pgchronicle: warning: report \"{0}\" is passed over\n"
+            "DETAIL:  Its parameter \"{1}\" has no default.\n"
+            "HINT:  pgchronicle report {0} --{1} VALUE --export\n",
+            report.name,
+            parameter.name
+        );
+        return true;
+    }
+    return false;
+}
+
 std::string file_name(const Report& report, Format format, std::chrono::sys_seconds now) {
     return fmt::format(
         "{}_result_{:%Y%m%dT%H%M%SZ}.{}",
@@ -219,6 +235,7 @@ int run_reports(
     }
     std::vector<std::pair<const Report*, reports::Bound>> wanted;
     for (const Report* report : chosen(all, options)) {
+        if (options.all && passed_over(*report, err)) continue;
         wanted.emplace_back(report, reports::bind(*report, options.values));
     }
     auto target = connect(settings.target.connection, "report");

@@ -70,12 +70,17 @@ def test_of_all_reports_none_is_written_where_one_fails(reports, tmp_path):
     assert result.returncode == EXIT_OPERATOR
     assert 'report "zero" cannot run: division by zero' in result.stderr
     assert not folder.exists()
+
+
+def test_of_all_reports_one_that_needs_a_value_is_passed_over(reports, tmp_path):
     reports.write("zero", "-- param: x integer\nSELECT :x AS x")
-    needs = reports.run("--all", "--export", str(folder))
-    assert (needs.returncode, needs.stderr) == (
-        EXIT_USAGE, 'pgchronicle: error: parameter "x" has to be given\n'
-                    "DETAIL:  It is an integer.\n")
-    assert not folder.exists()
+    folder = tmp_path / "out"
+    result = reports.run("--all", "--export", str(folder))
+    assert (result.returncode, result.stderr) == (
+        EXIT_DONE, 'pgchronicle: warning: report "zero" is passed over\n'
+                   'DETAIL:  Its parameter "x" has no default.\n'
+                   "HINT:  pgchronicle report zero --x VALUE --export\n")
+    assert [name.split("_result_")[0] for name in exported(folder)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("arguments", [
