@@ -267,6 +267,7 @@ void read_http(MapReader map, Reading& reading, Settings& settings) {
     map.duration("idle_timeout", http.idle_timeout);
     map.count("max_clients", http.clients_max);
     map.list("cors_origins", http.cors_origins);
+    map.list("hosts", http.hosts);
     map.finish();
 }
 

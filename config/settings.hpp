@@ -175,6 +175,8 @@ struct Http {
     milliseconds idle_timeout{60'000};     ///< For a client between two requests.
     std::uint64_t clients_max{256};        ///< Key `max_clients`.
     std::vector<std::string> cors_origins;
+    /// Names, without a port, under which it may be asked where only this host reaches it.
+    std::vector<std::string> hosts;
 
     friend bool operator==(const Http&, const Http&) = default;
 };

@@ -348,6 +348,13 @@ void check_retry(Findings& findings, const Retry& retry) {
     }
 }
 
+constexpr std::string_view host_characters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+
+bool is_host_name(std::string_view text) {
+    return !text.empty() && text.find_first_not_of(host_characters) == std::string_view::npos;
+}
+
 /// True for `host:port` with a name, an IPv4 address or an IPv6 address in brackets.
 bool is_listen_address(std::string_view text) {
     const auto colon = text.rfind(':');
@@ -355,7 +362,7 @@ bool is_listen_address(std::string_view text) {
     const auto port = parse_count(text.substr(colon + 1));
     if (!port || *port > 65535) return false;
     auto host = text.substr(0, colon);
-    std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+    std::string_view allowed = host_characters;
     if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
         host = host.substr(1, host.size() - 2);
         allowed = "ABCDEFabcdef0123456789:.";
@@ -403,6 +410,15 @@ void check_rest(Findings& findings, const Settings& settings) {
             "invalid origin " + quoted(http.cors_origins[index]),
             {},
             "Write scheme://host or scheme://host:port, without a path; or \"*\"."
+        );
+    }
+    for (std::size_t index = 0; index < http.hosts.size(); ++index) {
+        if (is_host_name(http.hosts[index])) continue;
+        findings.add(
+            item("http.hosts", index),
+            "invalid name " + quoted(http.hosts[index]),
+            {},
+            "Write the name alone, without scheme and port, as history.example."
         );
     }
 }

@@ -191,6 +191,9 @@ Request Connection::take_request() const {
     auto target = parse_target(request.target);
     request.path = std::move(target.path);
     request.query = std::move(target.query);
+    if (message.count(beast::http::field::host) > 0) {
+        request.host = field(message, beast::http::field::host);
+    }
     request.if_none_match = field(message, beast::http::field::if_none_match);
     request.accept_encoding = field(message, beast::http::field::accept_encoding);
     request.origin = origin_;

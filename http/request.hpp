@@ -76,6 +76,7 @@ struct Request {
     std::vector<std::string> path;
     Query query;
     std::vector<std::string> captured{};  ///< What stands for the {names} of the route's path.
+    std::optional<std::string> host{};    ///< None: an old client names none.
     std::string if_none_match{};
     std::string accept_encoding{};
     std::string origin{};

@@ -1,5 +1,6 @@
 #include "http/responder.hpp"
 
+#include "http/host.hpp"
 #include "reading/checkpoint.hpp"
 
 #include <boost/asio/post.hpp>
@@ -22,6 +23,17 @@ constexpr unsigned status_not_allowed = 405;
 constexpr std::chrono::seconds min_lsn_patience{10};
 
 constexpr const char* allowed_methods = "GET, HEAD, OPTIONS";
+
+Refusal wrong_host() {
+    constexpr unsigned status_misdirected = 421;
+    return Refusal{
+        {status_misdirected,
+         "wrong_host",
+         "the request is for another host",
+         "Asked for may be an IP address, localhost, and what http.hosts lists.",
+         "Behind a proxy that passes its name, list that in http.hosts.",
+         {}}};
+}
 
 /// Everything that an answer depends on.
 std::string key_of(const Request& request, const Route& route, bool gzip) {
@@ -81,6 +93,9 @@ void Responder::answer(Request request, Reply reply, const Events& events) {
 
 void Responder::route(const std::shared_ptr<Question>& question, const Events& events) {
     auto& request = question->request;
+    if (request.host && !parts_.is_public() && !is_own_host(*request.host, parts_.hosts)) {
+        throw wrong_host();
+    }
     auto match = parts_.router.find(request.path);
     if (!match) throw not_found("there is nothing at this path");
     question->route = match->route;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pgchronicle::http {
 
@@ -27,6 +28,8 @@ public:
         log::Logger& log;
         std::string pipeline;
         CacheLimits cache;
+        std::vector<std::string> hosts;   ///< Names under which it may be asked.
+        std::function<bool()> is_public;  ///< Others than this host reach it: under any name.
     };
 
     explicit Responder(Parts parts);

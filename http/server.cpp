@@ -86,7 +86,9 @@ struct Server::State {
                parts.metrics,
                parts.log,
                parts.settings.pipeline,
-               cache_limits(parts.settings.http)}},
+               cache_limits(parts.settings.http),
+               parts.settings.http.hosts,
+               [this] { return listener.is_public(); }}},
           clients{std::make_shared<Clients>(
               static_cast<std::size_t>(parts.settings.http.clients_max),
               parts.metrics

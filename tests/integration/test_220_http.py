@@ -255,6 +255,21 @@ def test_other_origins_read_where_that_is_allowed(scene):
     assert service.stop() == EXIT_DONE
 
 
+def test_a_name_that_is_led_here_is_refused(scene):
+    """DNS rebinding: to the browser, the page that asks is of this origin."""
+    scene.source.execute("create table operations.t (id integer primary key)")
+    scene.publish()
+    service, web = serve(scene, hosts=["history.example"])
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""):
+        for path in ("/tables", "/", "/metrics", "/nothing", "/changes"):
+            refused = web.ask(path, headers={"Host": host})
+            assert (refused.status, refused.json["error"]["code"]) == (421, "wrong_host")
+            assert refused.error == "the request is for another host"
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:1", "history.example", "History.Example:80"):
+        assert web.ask("/tables", headers={"Host": host}).status == 200
+    assert service.stop() == EXIT_DONE
+
+
 def test_many_equal_requests_are_one_question(shop):
     """Within the cache's time the target hears of one of them."""
     web = shop.web
@@ -356,9 +371,9 @@ def test_an_unreachable_target_is_503_and_comes_back(make_scene, source_cluster,
 def test_a_stop_answers_what_was_asked(shop):
     """The request waits for an LSN that never comes; SIGTERM answers it, and ends the process."""
     raw = Raw(shop.web.port, timeout=20)
-    raw.send("GET /tables?min_lsn=FFFF/0 HTTP/1.1\r\nHost: x\r\n\r\n")
+    raw.send("GET /tables?min_lsn=FFFF/0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
     idle = Raw(shop.web.port, timeout=20)
-    idle.send("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle.send("GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
     idle.until(b"}")
     assert shop.service.stop() == EXIT_DONE
     assert b" 503 " in raw.rest()

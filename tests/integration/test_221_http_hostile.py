@@ -9,7 +9,7 @@ from support.pgchronicle import EXIT_DONE
 from support.waiting import wait_until
 from support.web import Raw, serve
 
-REQUEST = "GET /ready HTTP/1.1\r\nHost: x\r\n"
+REQUEST = "GET /ready HTTP/1.1\r\nHost: localhost\r\n"
 MIB = 1 << 20
 
 
@@ -71,16 +71,16 @@ OUT_OF_ORDER = [
     (REQUEST + "Content-Length: +5\r\n\r\nhello", [400]),
     # A body: what follows it is no request of ours.
     (REQUEST + "Content-Length: 50\r\n\r\n" + REQUEST + "\r\n", [413]),
-    ("POST /ready HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", [413]),
+    ("POST /ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", [413]),
     # No host, two hosts; lines that are none.
     ("GET /ready HTTP/1.1\r\n\r\n", [400]),
     (REQUEST + "Host: y\r\n\r\n", [400]),
     ("GET /ready HTTP/1.1\r\nHost x\r\n\r\n", [400]),
-    ("GET  /ready HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+    ("GET  /ready HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
     ("GET /ready\r\n\r\n", [400]),
-    ("GET /ready HTTP/2.0\r\nHost: x\r\n\r\n", [505]),
+    ("GET /ready HTTP/2.0\r\nHost: localhost\r\n\r\n", [505]),
     ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [505]),
-    ("GET /rea\x00dy HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+    ("GET /rea\x00dy HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
     (REQUEST + "X: a\x00b\r\n\r\n", [400]),
     ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 tls \r\n\r\n", [400]),
     ("\r\n" * 4, [400]),
@@ -103,7 +103,7 @@ def test_what_is_not_in_order_ends_the_connection(served):
 def test_hostile_paths_lead_nowhere(served):
     for path in HOSTILE_PATHS:
         raw = Raw(served.web.port)
-        raw.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = raw.rest()
         assert int(answer.split()[1]) in (400, 404), (path, answer[:200])
         assert b"root:" not in answer
@@ -116,8 +116,8 @@ def test_huge_heads_are_refused_without_being_kept(served):
     assert sent(served, REQUEST + f"X-Large: {large}\r\n\r\n") == [431]
     many = "".join(f"X-{n}: {'y' * 80}\r\n" for n in range(100_000))
     assert sent(served, REQUEST + many + "\r\n") == [431]
-    assert sent(served, f"GET /{large} HTTP/1.1\r\nHost: x\r\n\r\n") == [431]
-    assert sent(served, f"GET /{'x' * 8000} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") \
+    assert sent(served, f"GET /{large} HTTP/1.1\r\nHost: localhost\r\n\r\n") == [431]
+    assert sent(served, f"GET /{'x' * 8000} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") \
         == [414]
     assert served.service.rss_peak() < 200 * MIB
 
@@ -167,7 +167,7 @@ def test_a_client_that_never_reads_holds_nothing(served):
     """It sends requests for ever, and takes no answer."""
     raw = Raw(served.web.port, timeout=3)
     raw.socket.settimeout(1)
-    request = (f"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100).encode()
+    request = (f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100).encode()
     total = 0
     with contextlib.suppress(OSError):
         while total < 50 * MIB:

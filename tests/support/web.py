@@ -82,7 +82,7 @@ class Events:
     def __init__(self, port, path, headers, timeout):
         self.raw = Raw(port, timeout)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.raw.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n")
+        self.raw.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")
         head = self.raw.until(b"\r\n\r\n").decode()
         self.status = int(head.split()[1])
         self.head = head

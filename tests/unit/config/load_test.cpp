@@ -108,6 +108,19 @@ copy: {workers: 5, chunk: 55MiB}
 retry: {delay_min: 56ms, delay_max: 57s, max_elapsed: 58min}
 acknowledge: {interval: 59s, hold_back: 60MiB}
 spool_dir: /var/spool
+http:
+  listen: 127.0.0.1:8000
+  dsn: host=replica user=reader
+  password: reader-password
+  role: web
+  connections: 61
+  statement_timeout: 62ms
+  cache_time: 63ms
+  request_timeout: 64s
+  idle_timeout: 65s
+  max_clients: 66
+  cors_origins: [https://a.example]
+  hosts: [history.example]
 export: {time_zone: Europe/Berlin}
 http: {listen: 127.0.0.1:8000}
 reports: {dir: sql/reports}
@@ -162,6 +175,21 @@ log: {level: debug, format: json}
     CHECK(settings.acknowledge.interval == 59s);
     CHECK(settings.acknowledge.hold_back == HoldBack{60ULL << 20U, 0ms});
     CHECK(settings.spool_dir == "/var/spool");
+    Http http;
+    http.listen = "127.0.0.1:8000";
+    http.reader = settings.target.connection;
+    http.reader->dsn = "host=replica user=reader";
+    http.reader->password = Secret{"reader-password"};
+    http.role = "web";
+    http.connections = 61;
+    http.statement_timeout = 62ms;
+    http.cache_time = 63ms;
+    http.request_timeout = 64s;
+    http.idle_timeout = 65s;
+    http.clients_max = 66;
+    http.cors_origins = {"https://a.example"};
+    http.hosts = {"history.example"};
+    CHECK(settings.http == http);
     CHECK(settings.exports.time_zone == "Europe/Berlin");
     CHECK(settings.http_listen == "127.0.0.1:8000");
     CHECK(settings.reports_dir == "sql/reports");

@@ -336,6 +336,14 @@ TEST_CASE("what is served has limits, and origins are what browsers send", "[con
         {[](Settings& s) { s.http.cors_origins = {"https://a.example/path"}; },
          "http.cors_origins[0]",
          "invalid origin \"https://a.example/path\""},
+        {[](Settings& s) { s.http.hosts = {"history.example:80"}; },
+         "http.hosts[0]",
+         "invalid name \"history.example:80\""},
+        {[](Settings& s) {
+             s.http.hosts = {"a.example", ""};
+         },
+         "http.hosts[1]",
+         "invalid name \"\""},
     });
 }
 
