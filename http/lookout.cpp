@@ -55,6 +55,7 @@ void Lookout::stop() {
 void Lookout::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         Observation observation;
+        const auto began = Clock::now();
         try {
             observation = parts_.look();
         } catch (const std::exception& error) {
@@ -62,6 +63,7 @@ void Lookout::run(const std::stop_token& stop) {
             observation = {};
             observation.target_error = error.what();
         }
+        observation.began = began;
         boost::asio::post(parts_.io, [this, observation = std::move(observation)]() mutable {
             note(std::move(observation));
         });

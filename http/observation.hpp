@@ -2,6 +2,7 @@
 
 #include "pgoutput/lsn.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@ namespace pgchronicle::http {
 
 /// One look at the pipeline, as `status` has it. What could not be asked has no value.
 struct Observation {
+    std::chrono::steady_clock::time_point began{};
     std::string status_json{};  ///< What `status --json` prints.
     std::string state{};        ///< streaming, copying, stopped, ...
     std::string health{};       ///< green, red; empty: the target cannot be asked.

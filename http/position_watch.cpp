@@ -15,7 +15,10 @@ constexpr std::chrono::milliseconds ask_interval{50};
 PositionWatch::PositionWatch(boost::asio::io_context& io, std::function<void()> ask)
     : ask_{std::move(ask)}, timer_{io} {}
 
-void PositionWatch::note(Position position) {
+void PositionWatch::note(Position position, Clock::time_point began) {
+    const bool lower = position < position_;
+    if (lower && began < noted_at_) return;
+    if (position != position_) noted_at_ = Clock::now();
     position_ = position;
     look();
 }

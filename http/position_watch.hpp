@@ -21,7 +21,10 @@ public:
     /// `ask` makes somebody call `note` soon.
     PositionWatch(boost::asio::io_context& io, std::function<void()> ask);
 
-    void note(Position position);
+    /// A reading of the position, or that it is not known, and when that reading began. Readings
+    /// overtake each other, and what one saw may be old by now: it counts as a step back, which a
+    /// replay makes, only if it began after the position that is known had been seen.
+    void note(Position position, Clock::time_point began);
     [[nodiscard]] Position position() const { return position_; }
 
     using Condition = std::function<bool(Position)>;
@@ -47,6 +50,7 @@ private:
     bool ticking_{false};
     bool stopped_{false};
     Position position_;
+    Clock::time_point noted_at_;
     std::vector<Waiter> waiters_;
 };
 

@@ -129,6 +129,7 @@ void Responder::route(const std::shared_ptr<Question>& question, const Events& e
     } else if (std::holds_alternative<AnswerWithEvents>(question->route->answer)) {
         events(std::move(request));
     } else {
+        question->key = key_of(request, *question->route, question->gzip);
         await_position(question);
     }
 }
@@ -148,8 +149,6 @@ void Responder::take_least(Question& question) {
 }
 
 void Responder::await_position(const std::shared_ptr<Question>& question) {
-    const auto& request = question->request;
-    question->key = key_of(request, *question->route, question->gzip);
     if (!question->least) {
         look_up(question);
         return;
@@ -157,19 +156,28 @@ void Responder::await_position(const std::shared_ptr<Question>& question) {
     const auto reached = [least = *question->least](PositionWatch::Position position) {
         return position && *position >= least;
     };
-    watch_.await(reached, Clock::now() + min_lsn_patience, [this, question](bool in_time) {
+    const auto deadline = question->asked_at + min_lsn_patience;
+    if (Clock::now() >= deadline) {
+        give_up(*question);
+        return;
+    }
+    watch_.await(reached, deadline, [this, question](bool in_time) {
         if (in_time) {
             look_up(question);
-            return;
+        } else {
+            give_up(*question);
         }
-        const auto& known = watch_.position();
-        const auto late = unavailable(
-            "not_reached",
-            "the history has not reached " + to_string(*question->least),
-            known ? "It is at " + to_string(*known) + "." : "Where it is is not known."
-        );
-        reply(*question, std::make_shared<const Answer>(answer_of(late)));
     });
+}
+
+void Responder::give_up(const Question& question) {
+    const auto& known = watch_.position();
+    const auto late = unavailable(
+        "not_reached",
+        "the history has not reached " + to_string(*question.least),
+        known ? "It is at " + to_string(*known) + "." : "Where it is is not known."
+    );
+    reply(question, std::make_shared<const Answer>(answer_of(late)));
 }
 
 void Responder::look_up(const std::shared_ptr<Question>& question) {
@@ -183,9 +191,10 @@ void Responder::look_up(const std::shared_ptr<Question>& question) {
         const auto& least = question->least;
         const bool old =
             least && answer->status == status_ok && (!answer->lsn || *answer->lsn < *least);
-        // It was being read when this request came with what it had seen.
+        // It was being read when this request came with what it had seen; or a replay has set the
+        // history back.
         if (old) {
-            look_up(question);
+            await_position(question);
         } else {
             reply(*question, answer);
         }
@@ -194,8 +203,9 @@ void Responder::look_up(const std::shared_ptr<Question>& question) {
 }
 
 void Responder::ask_target(const std::shared_ptr<Question>& question) {
-    const auto settle = [this, key = question->key](const SharedAnswer& answer) {
-        if (answer->lsn) watch_.note(answer->lsn);
+    const auto settle = [this, key = question->key, began = Clock::now()](const SharedAnswer& answer
+                        ) {
+        if (answer->status == status_ok) watch_.note(answer->lsn, began);
         cache_.settle(key, answer, Clock::now());
     };
     auto job = [this, question, settle](pq::Connection& target) {
@@ -218,9 +228,9 @@ void Responder::ask_target(const std::shared_ptr<Question>& question) {
 
 void Responder::ask_position() {
     if (asking_position_) return;
-    const auto note = [this](const PositionWatch::Position& position) {
+    const auto note = [this, began = Clock::now()](const PositionWatch::Position& position) {
         asking_position_ = false;
-        if (position) watch_.note(position);
+        if (position) watch_.note(position, began);
     };
     auto job = [this, note](pq::Connection& target) {
         const auto checkpoint = reading::read_checkpoint(target, parts_.pipeline);

@@ -60,6 +60,7 @@ private:
     static void take_least(Question& question);
     void await_position(const std::shared_ptr<Question>& question);
     void look_up(const std::shared_ptr<Question>& question);
+    void give_up(const Question& question);
     void ask_target(const std::shared_ptr<Question>& question);
     void ask_position();
     void reply(const Question& question, const SharedAnswer& answer);

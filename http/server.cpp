@@ -76,7 +76,9 @@ struct Server::State {
               {io,
                parts.metrics,
                [this] { return parts.look(); },
-               [this](const Observation& seen) { responder.watch().note(seen.position); },
+               [this](const Observation& seen) {
+                   responder.watch().note(seen.position, seen.began);
+               },
                parts.replicates}},
           readers{pool_options(parts)},
           responder{

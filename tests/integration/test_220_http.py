@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -214,6 +215,25 @@ def test_min_lsn_waits_and_gives_up(shop):
     answer = shop.web.ask("/tables", parameters={"min_lsn": "FFFF/0"})
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert answer.json["error"]["code"] == "not_reached"
+
+
+def test_min_lsn_where_the_history_has_been_set_back(shop):
+    """As a replay does it: what had been reached is waited for again, and not for ever."""
+    reached = shop.web.ask("/tables", parameters={"min_lsn": written(shop)}) \
+        .headers["X-Pgchronicle-LSN"]
+    assert shop.service.stop() == EXIT_DONE
+    service = shop.pipeline.start(command="serve")
+    service.wait_for(lambda: answers(shop.web, "/ready"), 20, "serve to be ready")
+    assert shop.web.ask("/tables", parameters={"min_lsn": reached}).status == 200
+    shop.target.execute(
+        f"update pgchronicle.checkpoint set position = '0/10' where pipeline = '{shop.name}'")
+    start = time.monotonic()
+    answer = shop.web.ask("/tables/items/history", timeout=20,
+                          parameters={"key": "7", "min_lsn": reached})
+    assert (answer.status, answer.json["error"]["code"]) == (503, "not_reached")
+    assert answer.json["error"]["detail"] == "It is at 0/10."
+    assert 9 < time.monotonic() - start < 13
+    assert service.stop() == EXIT_DONE
 
 
 def test_compression_head_options_and_methods(shop):
