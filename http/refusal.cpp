@@ -41,6 +41,8 @@ Refusal of_reading(const reading::Error& error) {
 }
 
 /// What the target says of a statement is told; of a connection that fails, only that it does.
+/// Values of requests have been checked by those who bind them: data that a query cannot work with,
+/// as where it divides by zero, is the query's affair, not the client's.
 Explained of_target(const pq::Error& error) {
     constexpr std::string_view query_canceled = "57014";
     const std::string told =
@@ -67,8 +69,6 @@ Explained of_target(const pq::Error& error) {
                  {}}},
             {}};
     }
-    // Class 22: a value that its type does not take. It came with the request.
-    if (state.starts_with("22")) return {bad_request(error.primary(), error.detail()), {}};
     constexpr std::string_view not_in_prerequisite_state = "55000";
     if (state == not_in_prerequisite_state) {
         return {

@@ -188,6 +188,10 @@ def test_queries_that_take_long_end(scene):
     (reports / "writes.sql").write_text(
         "-- name: writes\n-- path: /writes\n-- description: Tries to.\n"
         "SELECT nextval('analytics.s') AS n;\n")
+    (reports / "divides.sql").write_text(
+        "-- name: divides\n-- path: /divides\n-- description: By nothing.\n"
+        "-- param: by integer = 0\n"
+        "SELECT 1 / (:by - :by) AS n;\n")
     scene.configure(reports={"dir": str(reports)})
     scene.target.execute("create schema if not exists analytics")
     scene.target.execute("create sequence analytics.s; grant all on analytics.s to public")
@@ -199,4 +203,8 @@ def test_queries_that_take_long_end(scene):
     assert web.ask("/tables").status == 200
     # Reading is all that a report can do.
     assert web.ask("/writes").status == 500
+    # What the parameters say is in order; that the query fails is not the client's affair.
+    answer = web.ask("/divides", parameters={"by": "3"})
+    assert (answer.status, answer.json["error"]["code"]) == (500, "target_error")
+    assert web.ask("/divides", parameters={"by": "x"}).status == 400
     assert service.stop() == EXIT_DONE

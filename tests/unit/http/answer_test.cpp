@@ -51,7 +51,7 @@ TEST_CASE("what a request may know of a failure is told, and no more", "[http]")
         return explained(pq::Error{{.sqlstate = state, .primary = "p"}}).refusal.fields.status;
     };
     CHECK(status("57014") == 504);
-    CHECK(status("22P02") == 400);
+    CHECK(status("22P02") == 500);
     CHECK(status("40001") == 503);
     CHECK(status("42P01") == 500);
     CHECK(
