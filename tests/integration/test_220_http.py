@@ -86,6 +86,47 @@ def test_tables_with_rows_versions_and_keys(shop):
     assert "has no key" in web.refused("/tables/bag/keys", 400)
 
 
+def test_keys_of_many_types_are_found(scene):
+    scene.source.execute(
+        "create collation operations.loose (provider = icu, locale = 'und-u-ks-level2', "
+        "deterministic = false);"
+        "create table operations.numbers (id integer primary key);"
+        "create table operations.prices (price numeric primary key);"
+        "create table operations.words (word text collate operations.loose primary key);"
+        "create table operations.codes (code char(5), uid uuid, primary key (code, uid));"
+        "create table operations.days (day date primary key);")
+    scene.publish()
+    service, web = serve(scene)
+    scene.source.execute(
+        "insert into operations.numbers select n from generate_series(-2000, 13000) n;"
+        "insert into operations.prices values (12), (12.5), (120.25), (13), (-1.5), (0.5);"
+        "insert into operations.words values ('Abc'), ('abd'), ('b'), ('a,b');"
+        "insert into operations.codes values "
+        "('A1', '0a000000-0000-0000-0000-000000000001'), "
+        "('A1', '0b000000-0000-0000-0000-000000000001'), "
+        "('B', '0a000000-0000-0000-0000-000000000001');"
+        "insert into operations.days values ('2026-11-22'), ('2025-01-01');")
+    scene.catch_up(service)
+
+    def found(table, prefix, limit=20):
+        return [list(key.values()) for key in
+                web.get(f"/tables/{table}/keys", prefix=prefix, limit=limit)["keys"]]
+
+    assert found("numbers", "129", 12) == [[129], *([n] for n in range(1290, 1300)), [12900]]
+    assert found("numbers", "-199") == [*([n] for n in range(-1999, -1989)), [-199]]
+    assert found("numbers", "0") == [[0]]
+    assert found("numbers", "99999999999") == []
+    assert found("prices", "12") == [[12], [12.5], [120.25]]
+    assert (found("prices", "12."), found("prices", "-1")) == ([[12.5]], [[-1.5]])
+    assert (found("words", "ab"), found("words", "Ab")) == ([["abd"]], [["Abc"]])
+    assert found("words", "a,") == [["a,b"]]
+    first, second = "0a000000-0000-0000-0000-000000000001", "0b000000-0000-0000-0000-000000000001"
+    assert [uid for _, uid in found("codes", "A")] == [first, second]
+    assert [uid for _, uid in found("codes", "A1,0b")] == [second]
+    assert found("days", "2026-1") == [["2026-11-22"]]
+    assert service.stop() == EXIT_DONE
+
+
 def test_the_versions_of_a_row(shop):
     row = shop.web.get("/tables/operations.items/history", key="7")
     assert (row["table"], row["key"]) == ("operations.items", {"id": 7})
