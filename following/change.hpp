@@ -27,6 +27,7 @@ struct Change {
     std::vector<reading::Value> values;  ///< One for each column.
 
     /// The row as text that is the same for all versions of it: its key, or all of it without one.
+    /// Other rows may have the same: values that can be equal and read differently are not in it.
     [[nodiscard]] std::string row_identity() const;
 };
 
