@@ -140,7 +140,16 @@ Lsn OnChange::replayed_until() {
 void OnChange::prepare(const Table& table) {
     if (table->on_change.empty()) return;
     if (!indexed_.insert({table->target_schema, table->target_table}).second) return;
-    for_table(*table, "indexed", [&] { target_.exec(create_change_index_sql(*table)); });
+    for_table(*table, "indexed", [&] {
+        // A follower that was interrupted while it made it leaves one that nobody reads.
+        const auto index =
+            pq::quote_qualified(table->target_schema, shortened(table->target_table + "_changes"));
+        const auto made = target_.exec(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", {index}
+        );
+        if (made.rows() > 0 && !made.boolean(0, 0)) target_.exec("DROP INDEX " + index);
+        target_.exec(create_change_index_sql(*table));
+    });
 }
 
 void OnChange::call(const std::set<Table>& written, Lsn from, Lsn upto) {

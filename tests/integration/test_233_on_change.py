@@ -241,3 +241,20 @@ def test_the_index_is_made_where_it_is_needed_only(scene, configured):
     assert json.loads(json.dumps(seen(scene))) == seen(scene)
     assert len(seen(scene)) == (1 if configured else 0)
     assert service.stop() == EXIT_DONE
+
+
+def test_an_index_that_was_given_up_half_way_is_made_again(scene):
+    prepare(scene, overrides={"operations.orders": {"on_change": "risk.assess"}})
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.orders values (1, 'a')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    scene.target.execute("update pg_index set indisvalid = false where indexrelid ="
+                         " 'analytics.orders_history_changes'::regclass")
+    service = scene.start_streaming()
+    scene.source.execute("insert into operations.orders values (2, 'a')")
+    scene.catch_up(service)
+    assert scene.target.query("select indisvalid from pg_index where indexrelid ="
+                              " 'analytics.orders_history_changes'::regclass") == [(True,)]
+    assert len(seen(scene)) == 2
+    assert service.stop() == EXIT_DONE
