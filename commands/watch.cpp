@@ -63,6 +63,7 @@ private:
     bool deliver(const std::stop_token& stop);
     void store(const Position& position);
     void store_idle();
+    [[nodiscard]] bool has_passed_end() const;
     [[nodiscard]] bool reached_end();
     [[nodiscard]] bool reader_left() const;
     /// False when that has been tried for long enough.
@@ -183,10 +184,15 @@ void Watch::store_idle() {
     if (!stored_ || Clock::now() - stored_at_ > idle_store_interval) store(*position);
 }
 
+bool Watch::has_passed_end() const {
+    // Where changes come faster than they are delivered, no page is ever empty.
+    return end_ && delivered_ == page_.size() && follower_->position() >= Position::after(*end_);
+}
+
 bool Watch::reached_end() {
     if (!options_.until_current) return false;
     if (!end_) end_ = follower_->horizon();
-    return follower_->caught_up() || follower_->position() >= Position::after(*end_);
+    return (follower_->caught_up() && !follower_->held()) || has_passed_end();
 }
 
 bool Watch::reader_left() const {
@@ -243,7 +249,7 @@ bool Watch::step(const std::stop_token& stop) {
         lost_.reset();
         backoff_.reset();
     }
-    if (!page_.empty()) return deliver(stop);
+    if (!page_.empty()) return deliver(stop) && !has_passed_end();
     store_idle();
     if (reached_end()) return false;
     return !reader_left();

@@ -42,6 +42,32 @@ private:
     bool taken_;
 };
 
+/// Readers' connections are read-only by default and their statements limited in time; the index is
+/// no request's own, and takes what it takes.
+class Unlimited {
+public:
+    explicit Unlimited(pq::Connection& target) : target_{target} {
+        target_.exec("SET default_transaction_read_only = off");
+        target_.exec("SET statement_timeout = 0");
+        target_.exec("SET lock_timeout = 0");
+    }
+    ~Unlimited() {
+        if (!target_.ok()) return;
+        try {
+            target_.exec("RESET default_transaction_read_only");
+            target_.exec("RESET statement_timeout");
+            target_.exec("RESET lock_timeout");
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+            // The connection is lost.
+        }
+    }
+    Unlimited(const Unlimited&) = delete;
+    Unlimited& operator=(const Unlimited&) = delete;
+
+private:
+    pq::Connection& target_;
+};
+
 }  // namespace
 
 bool make_change_index(
@@ -62,6 +88,7 @@ bool make_change_index(
     );
     const auto index = pq::quote_qualified(table.target_schema, name);
     try {
+        const Unlimited unlimited{target};
         // One that was given up half way is there and not valid.
         const auto made = target.exec(
             "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", {index}

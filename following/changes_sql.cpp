@@ -75,6 +75,15 @@ std::vector<std::string> own_columns(const config::HistoryColumnNames& names) {
     };
 }
 
+std::string reaches_sql(const Shown& shown) {
+    return fmt::format(
+        "SELECT EXISTS (SELECT FROM pgchronicle.checkpoint c WHERE c.pipeline = {}"
+        " AND c.position >= '{}'::pg_lsn)",
+        quote_literal(shown.pipeline),
+        to_string(shown.upto)
+    );
+}
+
 std::string checkpoint_sql() {
     // The functions are called after the snapshot was taken: what is seen was committed before.
     return "SELECT c.position, pg_is_in_recovery(),"
@@ -119,10 +128,12 @@ std::string positions_sql(
 ) {
     std::string all;
     for (const auto& table : tables) {
-        // Each ordered by itself: else the planner sorts all that there is.
+        // Each ordered by itself: else the planner sorts all that there is. Sizes are those that
+        // are sent: what is stored may be compressed.
         all += fmt::format(
-            "{}(SELECT h.{} AS lsn, h.{} AS seq, pg_column_size(h.*) AS bytes{}"
-            " ORDER BY 1, 2 LIMIT {})",
+            "{}(SELECT v.lsn, v.seq, octet_length(v.version::text) AS bytes FROM (SELECT h.{} AS "
+            "lsn,"
+            " h.{} AS seq, h AS version{} ORDER BY 1, 2 LIMIT {}) v)",
             all.empty() ? "" : " UNION ALL ",
             quote_identifier(wanted.names.lsn_from),
             quote_identifier(wanted.names.change_seq),

@@ -33,6 +33,15 @@ struct Range {
     Position upto;
 };
 
+/// What is shown of a pipeline: its history up to a checkpoint.
+struct Shown {
+    std::string pipeline;
+    pgoutput::Lsn upto;
+};
+
+/// One row: whether the history still reaches that far. A replay sets it back.
+[[nodiscard]] std::string reaches_sql(const Shown& shown);
+
 /// $1 the pipeline. One row or none: position, whether the server is a standby, insert and flush
 /// positions of its WAL (NULL on a standby).
 [[nodiscard]] std::string checkpoint_sql();

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace pgchronicle::following {
@@ -55,9 +56,10 @@ struct Follower::State {
     [[nodiscard]] bool selects(const std::string& schema, const std::string& table) const;
     void require_known(const pq::Result& rows) const;
     [[nodiscard]] Tables tables(pq::Connection& target) const;
-    [[nodiscard]] bool make_indexes(pq::Connection& target, const Tables& found) const;
+    bool make_indexes(pq::Connection& target, const Tables& found);
     std::vector<Change> page(pq::Connection& target, const std::vector<FollowedTable>& tables);
     std::vector<Change> group(pq::Connection& target);
+    std::vector<Change> pages(pq::Connection& target);
     std::vector<Change> next(pq::Connection& target);
 
     std::string pipeline;
@@ -69,6 +71,7 @@ struct Follower::State {
     /// The horizon up to which everything was looked at.
     std::optional<Lsn> finished;
     bool has_quarantines{false};
+    std::set<std::string> unindexable;  ///< Tables for which the index could not be made.
     std::unique_ptr<HeldGroup> held_group;
 };
 
@@ -118,10 +121,24 @@ Tables Follower::State::tables(pq::Connection& target) const {
     return found;
 }
 
-bool Follower::State::make_indexes(pq::Connection& target, const Tables& found) const {
+bool Follower::State::make_indexes(pq::Connection& target, const Tables& found) {
     return std::ranges::all_of(found.unindexed, [&](std::size_t i) {
-        if (options.on_index) options.on_index(found.followed[i].name);
-        return make_change_index(target, pipeline, found.followed[i], wanted.names);
+        const auto& table = found.followed[i];
+        if (unindexable.contains(table.name)) return true;
+        if (options.on_index) options.on_index(table.name);
+        try {
+            // What somebody else is making will be there; meanwhile this goes without.
+            return make_change_index(target, pipeline, table, wanted.names) ||
+                   options.without_index;
+        } catch (const pq::Error& error) {
+            if (!options.without_index || error.connection_lost()) throw;
+            unindexable.insert(table.name);
+            return true;
+        } catch (const reading::Error&) {
+            if (!options.without_index) throw;
+            unindexable.insert(table.name);
+            return true;
+        }
     });
 }
 
@@ -139,21 +156,35 @@ std::vector<Change>
 Follower::State::page(pq::Connection& target, const std::vector<FollowedTable>& tables) {
     const Range range{*position, Position::after(shown)};
     const PageLimits limits{options.page_rows, options.page_bytes};
-    const auto plan = plan_page(target, tables, wanted, range, limits);
+    const auto plan = plan_page(target, tables, wanted, range, limits, {pipeline, shown});
     if (plan.nothing) {
         position = std::max(*position, Position::after(shown));
         return {};
     }
     if (plan.large) {
-        held_group = std::make_unique<HeldGroup>(tables, wanted, plan.upto, *position);
+        held_group = std::make_unique<HeldGroup>(
+            tables, wanted, plan.upto, *position, Shown{pipeline, shown}
+        );
         return group(target);
     }
-    auto changes = read_page(target, tables, wanted, {*position, plan.upto});
+    const Range planned{*position, plan.upto};
+    auto changes = read_page(target, tables, wanted, planned, {pipeline, shown});
     position = plan.upto;
     return changes;
 }
 
 std::vector<Change> Follower::State::next(pq::Connection& target) {
+    try {
+        return pages(target);
+    } catch (const SetBack&) {
+        // What was to be shown is being written once more. The next look sees how far that is.
+        held_group.reset();
+        finished.reset();
+        return {};
+    }
+}
+
+std::vector<Change> Follower::State::pages(pq::Connection& target) {
     if (held_group) return group(target);
     const bool first = shown == Lsn{};
     shown = horizon.poll(target);

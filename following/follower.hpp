@@ -29,6 +29,9 @@ struct FollowOptions {
     /// Called with a table's name before the index is made that following it takes, once it is
     /// large; that may take minutes.
     std::function<void(const std::string&)> on_index{};
+    /// Where the index is missing and cannot be made, read without it: each look at the table reads
+    /// all of it. Otherwise `next` throws.
+    bool without_index{false};
 };
 
 /// Reads the changes of a history in their order: by LSN and seq, tables merged, the end of a key

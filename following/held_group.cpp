@@ -37,10 +37,12 @@ HeldGroup::HeldGroup(
     std::vector<FollowedTable> tables,
     Wanted wanted,
     const Position& at,
-    const Position& seen
+    const Position& seen,
+    Shown shown
 )
     : tables_{std::move(tables)},
       wanted_{std::move(wanted)},
+      shown_{std::move(shown)},
       range_{before(at), at},
       seen_{seen.lsn == at.lsn && seen.seq == at.seq && seen.nth != Position::all ? seen.nth : 0},
       bytes_each_{first_guess_bytes} {}
@@ -50,7 +52,7 @@ void HeldGroup::count(pq::Connection& target) {
     for (const auto& table : tables_) statements.push_back(count_sql(table, wanted_, range_));
     counts_.clear();
     total_ = 0;
-    for (const auto& result : read_by_index(target, statements)) {
+    for (const auto& result : read_by_index(target, shown_, statements)) {
         counts_.push_back(static_cast<std::uint64_t>(result.int64(0, 0)));
         total_ += counts_.back();
     }
@@ -58,11 +60,17 @@ void HeldGroup::count(pq::Connection& target) {
 
 void HeldGroup::open(pq::Connection& target, std::size_t table, std::uint64_t skip) {
     const auto name = new_cursor_name();
-    target.exec(fmt::format(
-        "DECLARE {} NO SCROLL CURSOR WITH HOLD FOR {}",
-        name,
-        changes_sql(tables_[table], wanted_, range_)
-    ));
+    // Connections may be shared by turns, and a cursor that was left behind holds its rows.
+    target.exec("CLOSE ALL");
+    (void)read_by_index(
+        target,
+        shown_,
+        {fmt::format(
+            "DECLARE {} NO SCROLL CURSOR WITH HOLD FOR {}",
+            name,
+            changes_sql(tables_[table], wanted_, range_)
+        )}
+    );
     if (skip > 0) target.exec(fmt::format("MOVE FORWARD {} FROM {}", skip, name));
     cursor_ = name;
     table_ = table;
@@ -70,9 +78,9 @@ void HeldGroup::open(pq::Connection& target, std::size_t table, std::uint64_t sk
 
 void HeldGroup::find_place(pq::Connection& target) {
     if (backend_ != target.backend_pid()) {
-        backend_ = target.backend_pid();
         cursor_.clear();
         count(target);
+        backend_ = target.backend_pid();
     }
     if (!cursor_.empty()) return;
     auto skip = seen_;
@@ -106,6 +114,20 @@ std::vector<Change> HeldGroup::fetch(pq::Connection& target, std::size_t rows, s
 }
 
 std::vector<Change> HeldGroup::next(pq::Connection& target, const PageLimits& limits) {
+    const auto seen = seen_;
+    try {
+        return page(target, limits);
+    } catch (...) {
+        // What was read before it failed was given to nobody.
+        seen_ = seen;
+        finished_ = false;
+        cursor_.clear();
+        backend_ = 0;
+        throw;
+    }
+}
+
+std::vector<Change> HeldGroup::page(pq::Connection& target, const PageLimits& limits) {
     std::vector<Change> changes;
     std::size_t bytes = 0;
     find_place(target);

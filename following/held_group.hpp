@@ -22,16 +22,19 @@ public:
         std::vector<FollowedTable> tables,
         Wanted wanted,
         const Position& at,
-        const Position& seen
+        const Position& seen,
+        Shown shown
     );
 
     /// The next of them. Goes on where it was, and on another connection begins the cursor again.
+    /// When it throws, it has not moved.
     [[nodiscard]] std::vector<Change> next(pq::Connection& target, const PageLimits& limits);
     [[nodiscard]] bool finished() const { return finished_; }
     [[nodiscard]] pgoutput::Lsn lsn() const { return range_.upto.lsn; }
     [[nodiscard]] std::uint64_t seq() const { return range_.upto.seq; }
 
 private:
+    std::vector<Change> page(pq::Connection& target, const PageLimits& limits);
     void count(pq::Connection& target);
     void open(pq::Connection& target, std::size_t table, std::uint64_t skip);
     void find_place(pq::Connection& target);
@@ -39,6 +42,7 @@ private:
 
     std::vector<FollowedTable> tables_;
     Wanted wanted_;
+    Shown shown_;
     Range range_;
     std::uint64_t seen_{0};              ///< Of all tables.
     std::vector<std::uint64_t> counts_;  ///< Of each table.

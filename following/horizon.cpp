@@ -37,6 +37,10 @@ Lsn Horizon::poll(pq::Connection& target) {
         waiting_.reset();
         return durable_ = position;
     }
+    // After a crash of the target its WAL may be shorter, and grow past that end with other things.
+    const bool broken = backend_ != target.backend_pid();
+    backend_ = target.backend_pid();
+    if (waiting_ && (broken || position < waiting_->position)) waiting_.reset();
     if (!waiting_) waiting_ = {position, lsn(2)};
     if (lsn(3) < waiting_->wal_end && may_flush_) {
         flush(target);

@@ -34,6 +34,7 @@ private:
     std::string pipeline_;
     pgoutput::Lsn durable_{};
     std::optional<Committed> waiting_;
+    int backend_{0};  ///< Whose server was asked last.
     bool may_flush_{true};
 };
 

@@ -42,11 +42,13 @@ PagePlan plan_page(
     const std::vector<FollowedTable>& tables,
     const Wanted& wanted,
     const Range& range,
-    const PageLimits& limits
+    const PageLimits& limits,
+    const Shown& shown
 ) {
     const auto count = limits.rows + 1;
-    const auto rows =
-        std::move(read_by_index(target, {positions_sql(tables, wanted, range, count)}).front());
+    const auto rows = std::move(
+        read_by_index(target, shown, {positions_sql(tables, wanted, range, count)}).front()
+    );
     std::vector<SizedPosition> first;
     first.reserve(static_cast<std::size_t>(rows.rows()));
     for (int row = 0; row < rows.rows(); ++row) {
@@ -59,19 +61,24 @@ PagePlan plan_page(
     return plan_page(first, first.size() < count, limits);
 }
 
-std::vector<pq::Result>
-read_by_index(pq::Connection& target, const std::vector<std::string>& statements) {
+std::vector<pq::Result> read_by_index(
+    pq::Connection& target,
+    const Shown& shown,
+    const std::vector<std::string>& statements
+) {
     target.enter_pipeline();
-    target.send("BEGIN READ ONLY");
+    target.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     // The statistics do not know what was written last, which is what is asked for.
     for (const char* setting : {"enable_seqscan", "enable_bitmapscan", "jit"}) {
         target.send(std::string{"SET LOCAL "} + setting + " = off");
     }
-    constexpr std::size_t before = 4;
+    constexpr std::size_t before = 5;
+    target.send(reaches_sql(shown));
     for (const auto& statement : statements) target.send(statement);
     target.send("COMMIT");
     try {
         auto results = target.sync_pipeline();
+        if (!results[before - 1].boolean(0, 0)) throw SetBack{};
         return {
             std::make_move_iterator(results.begin() + before),
             std::make_move_iterator(results.end() - 1)};
@@ -140,11 +147,12 @@ std::vector<Change> read_page(
     pq::Connection& target,
     const std::vector<FollowedTable>& tables,
     const Wanted& wanted,
-    const Range& range
+    const Range& range,
+    const Shown& shown
 ) {
     std::vector<std::string> statements;
     for (const auto& table : tables) statements.push_back(changes_sql(table, wanted, range));
-    const auto results = read_by_index(target, statements);
+    const auto results = read_by_index(target, shown, statements);
     std::vector<Change> changes;
     for (std::size_t i = 0; i < tables.size(); ++i) {
         if (results[i].rows() == 0) continue;

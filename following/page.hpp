@@ -9,6 +9,9 @@
 
 namespace pgchronicle::following {
 
+/// Thrown where the history no longer reaches as far as is to be shown: nothing was read.
+struct SetBack {};
+
 struct PageLimits {
     std::size_t rows{0};
     std::size_t bytes{0};
@@ -40,7 +43,8 @@ plan_page(const std::vector<SizedPosition>& first, bool complete, const PageLimi
     const std::vector<FollowedTable>& tables,
     const Wanted& wanted,
     const Range& range,
-    const PageLimits& limits
+    const PageLimits& limits,
+    const Shown& shown
 );
 
 /// All changes of the range, in order, with their positions; those that `range.from` has seen of
@@ -49,13 +53,17 @@ plan_page(const std::vector<SizedPosition>& first, bool complete, const PageLimi
     pq::Connection& target,
     const std::vector<FollowedTable>& tables,
     const Wanted& wanted,
-    const Range& range
+    const Range& range,
+    const Shown& shown
 );
 
-/// Runs statements in one round trip and in one transaction that only reads, with plans that go by
-/// the index whatever the statistics say. One result for each.
-[[nodiscard]] std::vector<pq::Result>
-read_by_index(pq::Connection& target, const std::vector<std::string>& statements);
+/// Runs statements in one round trip and with one snapshot, only reading, with plans that go by the
+/// index whatever the statistics say. One result for each. Throws SetBack.
+[[nodiscard]] std::vector<pq::Result> read_by_index(
+    pq::Connection& target,
+    const Shown& shown,
+    const std::vector<std::string>& statements
+);
 
 /// The rows of changes_sql as changes, in their order; `nth` is not set yet.
 [[nodiscard]] std::vector<Change>

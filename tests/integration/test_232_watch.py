@@ -107,6 +107,106 @@ def test_more_changes_of_one_statement_than_a_page_holds(scene):
     assert service.stop() == EXIT_DONE
 
 
+def test_a_connection_that_breaks_within_such_changes_is_made_again(scene, tmp_path):
+    rows = ROWS_OF_A_PAGE + 200
+    scene.configure(retry={"delay_min": "20ms", "delay_max": "50ms"})
+    service = begin(scene)
+    scene.source.execute("insert into operations.orders select g, 'x' from"
+                         f" generate_series(1, {rows}) g")
+    scene.source.execute("truncate operations.orders")
+    scene.catch_up(service)
+    log = tmp_path / "seen"
+    with Watching(scene.pipeline, "--from", "0/0", "--op", "TRUNCATE", "--cursor", "c", "--exec",
+                  f"cat >> {log}") as watching:
+        watching.wait_for(lambda: log.exists() and log.read_text().count("\n") >= 50, 30, "some")
+        assert scene.target.query("select pg_terminate_backend(pid) from pg_stat_activity where"
+                                  " application_name = 'pgchronicle watch' and datname = %s",
+                                  (scene.target.name,)) == [(True,)]
+        watching.wait_for(lambda: log.read_text().count("\n") >= rows, 60, "all")
+        assert watching.stop() == EXIT_DONE
+    assert "connection to target is lost" in watching.errors()
+    seen = [json.loads(line) for line in log.read_text().splitlines()]
+    assert seen == watch_all(scene, "--from", "0/0", "--op", "TRUNCATE")
+    assert service.stop() == EXIT_DONE
+
+
+def test_rows_that_were_read_when_the_connection_broke_are_read_again(scene, tmp_path):
+    """It breaks between two tables of one TRUNCATE: a page is of several questions."""
+    scene.configure(retry={"delay_min": "20ms", "delay_max": "50ms"})
+    service = begin(scene)
+    scene.source.execute("insert into operations.items select g, g from generate_series(1, 1200) g;"
+                         "insert into operations.orders select g, 'x' from generate_series(1, 50)"
+                         " g")
+    scene.source.execute("truncate operations.items, operations.orders")
+    scene.catch_up(service)
+    log, go = tmp_path / "seen", tmp_path / "go"
+    of_watch = "from pg_stat_activity where application_name = 'pgchronicle watch' and datname = %s"
+    with Watching(scene.pipeline, "--from", "0/0", "--op", "TRUNCATE", "--exec",
+                  f"until test -e {go}; do sleep 0.05; done; cat >> {log}") as watching:
+        # The first page, of one table alone, is in hand.
+        watching.wait_for(lambda: scene.target.query(
+            f"select 1 {of_watch} and state = 'idle' and query like 'FETCH%%'",
+            (scene.target.name,)), what="the first page")
+        with scene.target.transaction() as cursor:
+            cursor.execute("lock table analytics.orders_history in access exclusive mode")
+            go.touch()
+            watching.wait_for(lambda: scene.target.query(
+                f"select pg_terminate_backend(pid) {of_watch} and wait_event_type = 'Lock'",
+                (scene.target.name,)), what="the next table to be waited for")
+        watching.wait_for(lambda: '"orders"' in log.read_text().replace("operations.", "")
+                          and log.read_text().count('operations.orders') >= 50, 60, "the end")
+        assert watching.stop() == EXIT_DONE
+    seen = [json.loads(line) for line in log.read_text().splitlines()]
+    assert seen == watch_all(scene, "--from", "0/0", "--op", "TRUNCATE")
+    assert len(seen) == 1250
+    assert service.stop() == EXIT_DONE
+
+
+def test_until_current_ends_while_more_keeps_coming(scene, tmp_path):
+    service = begin(scene)
+    for i in range(5):
+        scene.source.execute("insert into operations.orders values (%s, 'x')", (i,))
+    scene.catch_up(service)
+    log, i = tmp_path / "seen", 5
+    with Watching(scene.pipeline, "--from", "0/0", "--until-current", "--exec",
+                  f"sleep 0.1; cat >> {log}") as watching:
+        until = time.monotonic() + 20
+        while watching.alive and time.monotonic() < until:
+            scene.source.execute("insert into operations.orders values (%s, 'x')", (i,))
+            i += 1
+            time.sleep(0.02)  # Faster than the program, and no more.
+        assert not watching.alive, "it follows what came after it began"
+        assert watching.wait() == EXIT_DONE
+    assert len(log.read_text().splitlines()) >= 5
+    assert service.stop() == EXIT_DONE
+
+
+def test_a_history_that_is_set_back_while_it_is_read_loses_nothing(scene):
+    service = begin(scene)
+    scene.source.execute("insert into operations.orders values (1, 'a'), (2, 'b')")
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
+    scene.target.execute("create table public.kept as select * from analytics.orders_history;"
+                         "create table public.kept_checkpoint as select position from"
+                         " pgchronicle.checkpoint")
+    with scene.target.transaction() as cursor:
+        cursor.execute("lock table analytics.orders_history in access exclusive mode")
+        watching = Watching(scene.pipeline, "--from", "0/0")
+        watching.wait_for(lambda: scene.target.query(
+            "select 1 from pg_stat_activity where application_name = 'pgchronicle watch' and"
+            " datname = %s and wait_event_type = 'Lock'", (scene.target.name,)), what="the wait")
+        # As a replay does it: the history and the checkpoint in one transaction.
+        cursor.execute("delete from analytics.orders_history;"
+                       "update pgchronicle.checkpoint set position = '0/1'")
+    with watching:
+        stays_true(lambda: watching.alive and not watching.changes(), 0.5, "nothing being shown")
+        scene.target.execute("insert into analytics.orders_history select * from public.kept;"
+                             "update pgchronicle.checkpoint set position ="
+                             " (select position from public.kept_checkpoint)")
+        assert [c["key"]["id"] for c in watching.wait_changes(2)] == [1, 2]
+        assert watching.stop() == EXIT_DONE
+
+
 def test_a_large_table_is_followed_by_an_index_that_is_made_once(scene):
     service = begin(scene, "create table operations.t (id integer primary key, v text)")
     scene.source.execute("insert into operations.t select g, repeat('x', 500) from"
