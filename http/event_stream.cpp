@@ -2,6 +2,7 @@
 
 #include "following/cursor.hpp"
 #include "http/wire.hpp"
+#include "reading/error.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -19,7 +20,6 @@ namespace beast = boost::beast;
 namespace asio = boost::asio;
 
 /// What a client that does not read may hold of ours.
-/// Sizes are of values as they are stored; compressed ones are larger when they have come.
 constexpr std::size_t page_rows = 100;
 constexpr std::size_t page_bytes = 1U << 20U;
 /// So long it may take to read it.
@@ -51,6 +51,7 @@ following::FollowOptions options_of(const Request& request) {
     following::FollowOptions options;
     options.page_rows = page_rows;
     options.page_bytes = page_bytes;
+    options.without_index = true;
     options.tables = request.query.all("table");
     options.operations = request.query.all("op");
     for (const auto& operation : options.operations) {
@@ -71,6 +72,8 @@ following::FollowOptions options_of(const Request& request) {
     }
     const auto from = request.query.one("from");
     if (from) options.from = position_of(*from, "parameter \"from\"");
+    // The beginning is before the copied rows, and so is whoever breaks off among them.
+    options.snapshot = options.snapshot || options.from == following::Position::beginning();
     // A client that comes again has the address of its first request, and knows better.
     if (!request.last_event_id.empty()) {
         options.from = position_of(request.last_event_id, "the header Last-Event-ID");
@@ -184,6 +187,9 @@ void EventStream::fetch() {
 void EventStream::on_page(Page page) {
     if (ended_) return;
     horizon_ = page.horizon;
+    auto& watch = parts_.responder.watch();
+    // The follower has asked for the checkpoint itself: what it has seen is no news.
+    if (watch.position() && *watch.position() < horizon_) watch.note(horizon_);
     std::string text;
     if (!begun_) {
         begun_ = true;
@@ -214,9 +220,17 @@ void EventStream::on_failure(const std::exception_ptr& failure) {
         refuse(failure);
         return;
     }
-    // The target may come back, and the client is still there.
-    (void)parts_.responder.refuse(failure, target_);
-    wait_a_moment(again_after_failure);
+    const auto answer = parts_.responder.refuse(failure, target_);
+    try {
+        std::rethrow_exception(failure);
+    } catch (const reading::Error&) {
+        // Waiting does not mend it: the client is told, and comes again if it likes.
+        head_only_ = true;
+        send("event: error\ndata: " + answer->body + "\n\n", false);
+    } catch (...) {
+        // The target may come back, and the client is still there.
+        wait_a_moment(again_after_failure);
+    }
 }
 
 void EventStream::send(std::string text, bool more) {
@@ -242,8 +256,9 @@ void EventStream::wait(pgoutput::Lsn horizon) {
     if (ended_) return;
     stream_.expires_never();
     auto& watch = parts_.responder.watch();
-    // What is committed reaches the disk a moment later, and is shown only then.
-    if (watch.position() && *watch.position() > horizon) {
+    // What is committed reaches the disk a moment later, and is shown only then. What is set back
+    // is looked at again, but not without a pause.
+    if (watch.position() && *watch.position() != horizon) {
         wait_a_moment(following::poll_interval);
         return;
     }

@@ -97,6 +97,51 @@ def test_from_the_beginning_comes_what_was_copied(live):
         ("SNAPSHOT", 1), ("INSERT", 60)]
 
 
+def test_what_was_copied_goes_on_coming_after_a_break(scene):
+    scene.source.execute("create table operations.items (id bigint primary key, v text);"
+                         "insert into operations.items select g, 'x' from generate_series(1, 9) g")
+    scene.publish()
+    service, web = serve(scene)
+    put(scene, 60)
+    scene.catch_up(service)
+    events = web.events(table="items", **{"from": "beginning"})
+    seen = events.take(3)
+    events.close()
+    again = web.events(table="items", headers={"Last-Event-ID": seen[-1][0]},
+                       **{"from": "beginning"})
+    assert ids_of(seen + again.take(7)) == [*range(1, 10), 60]
+
+
+def test_a_table_that_grows_goes_on_being_followed(live):
+    """Beyond 1 MiB it takes an index, which the first who follows has made."""
+    events = live.web.events(timeout=60)
+    put(live, 70)
+    assert ids_of(events.take(1)) == [70]
+    live.source.execute("insert into operations.items select g, repeat(md5(g::text), 20) from"
+                        " generate_series(1001, 4000) g")
+    assert ids_of(events.take(3000)) == list(range(1001, 4001))
+    put(live, 71)
+    assert ids_of(events.take(1)) == [71]
+    assert ids_of(live.web.events(table="items", **{"from": "beginning"}).take(2)) == [1, 70]
+    wait_until(lambda: live.target.query(
+        "select indisvalid from pg_index where indexrelid ="
+        " to_regclass('analytics.items_history_changes')") == [(True,)], 20, "the index")
+
+
+def test_whoever_waits_asks_the_target_seldom(live):
+    events = live.web.events()
+    put(live, 80)
+    assert ids_of(events.take(1)) == [80]
+
+    def transactions():
+        return live.target.value("select xact_commit from pg_stat_database where datname = %s",
+                                 (live.target.name,))
+
+    before, began = transactions(), time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 4, 10, "four seconds", interval=0.5)
+    assert transactions() - before < 4 * 150
+
+
 def test_a_silent_history_has_a_heartbeat(live):
     events = live.web.events(timeout=40)
     start = time.monotonic()
