@@ -172,6 +172,7 @@ EventStream::Page EventStream::read_page(pq::Connection& target) {
 
 void EventStream::fetch() {
     if (ended_) return;
+    asked_at_ = Clock::now();
     auto job = [me = self()](pq::Connection& target) {
         auto page = std::make_shared<Page>(me->read_page(target));
         asio::post(me->stream_.get_executor(), [me, page] { me->on_page(std::move(*page)); });
@@ -189,7 +190,7 @@ void EventStream::on_page(Page page) {
     horizon_ = page.horizon;
     auto& watch = parts_.responder.watch();
     // The follower has asked for the checkpoint itself: what it has seen is no news.
-    if (watch.position() && *watch.position() < horizon_) watch.note(horizon_);
+    if (watch.position() && *watch.position() < horizon_) watch.note(horizon_, asked_at_);
     std::string text;
     if (!begun_) {
         begun_ = true;

@@ -65,6 +65,7 @@ private:
     std::string told_;  ///< The id that was sent last.
     Clock::time_point sent_at_;
     pgoutput::Lsn horizon_;
+    Clock::time_point asked_at_;  ///< When the reading of that began.
     bool begun_{false};
     bool head_only_{false};
     bool ended_{false};
