@@ -1,8 +1,9 @@
 # `make` lists the targets. The finance stack's names (start to clean) are those that its users know.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate fuzz workloads campaign bench bench-quick bench-micro build format lint test-unit \
-        test-integration test-versions northwind start configure status logs analytics query-views api-docs stop restart clean
+.PHONY: help demo layers invoices northwind test simulate fuzz workloads campaign bench bench-quick \
+        bench-micro build format lint test-unit test-integration test-versions start configure status logs \
+        analytics query-views api-docs stop restart clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##/ {printf "\n%s\n", substr($$0, 4)} \
@@ -11,6 +12,12 @@ help: ## list the targets
 ## See it work
 demo: ## install what is missing, build, and show the history of live traffic (then stop)
 	@scripts/demo
+
+layers: ## examples/layers from nothing: change log, state, reports, checks (then stop)
+	@scripts/layers
+
+invoices: ## examples/invoices from nothing: reports, a join, a risk model for each invoice (then stop)
+	@scripts/invoices
 
 northwind: ## a daily pipeline with day folders, a CSV file and a query: examples/northwind, checked
 	@scripts/northwind

@@ -7,10 +7,10 @@
 #include "history_writer/pg/mismatch.hpp"
 #include "history_writer/table_failure.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <ostream>
+#include <algorithm>
+#include <iostream>
 #include <utility>
 
 namespace pgchronicle::commands {
@@ -45,8 +45,7 @@ std::map<std::string, std::string> parse_types(const std::vector<std::string>& t
         for (const auto& part : parts) {
             const auto equals = part.find('=');
             if (equals == std::string::npos || equals == 0 || equals + 1 == part.size()) {
-                throw CLI::ValidationError{
-                    "--types takes column=type, ...; not \"" + part + "\""};
+                throw CLI::ValidationError{"--types takes column=type, ...; not \"" + part + "\""};
             }
             types[part.substr(0, equals)] = part.substr(equals + 1);
         }
@@ -73,18 +72,12 @@ std::string rows_text(std::uint64_t rows) {
 
 }  // namespace
 
-void FilesCommands::add_to(
-    CLI::App& app,
-    const std::function<void(CLI::App&)>& takes_config
-) {
+void FilesCommands::add_to(CLI::App& app, const std::function<void(CLI::App&)>& takes_config) {
     add_export(app, takes_config);
     add_import(app, takes_config);
 }
 
-void FilesCommands::add_export(
-    CLI::App& app,
-    const std::function<void(CLI::App&)>& takes_config
-) {
+void FilesCommands::add_export(CLI::App& app, const std::function<void(CLI::App&)>& takes_config) {
     auto* command = app.add_subcommand(
         "export", "Write tables as of a moment to DIR/{table}/{day}/, the same each time"
     );
@@ -111,10 +104,7 @@ void FilesCommands::add_export(
         ->check(CLI::Range(0U, 7U * 86'400U));
 }
 
-void FilesCommands::add_import(
-    CLI::App& app,
-    const std::function<void(CLI::App&)>& takes_config
-) {
+void FilesCommands::add_import(CLI::App& app, const std::function<void(CLI::App&)>& takes_config) {
     auto* command = app.add_subcommand(
         "import", "Take a CSV file as what a table holds now; differences become versions"
     );
@@ -125,7 +115,9 @@ void FilesCommands::add_import(
         ->required();
     command->add_option("--key", import_.key, "Columns that tell rows apart: a,b")->required();
     command->add_option("--types", types_, "column=type, ... (default: the history's, or text)");
-    command->add_option("--day", import_.day, "The day that the file is of; needs a _SUCCESS beside");
+    command->add_option(
+        "--day", import_.day, "The day that the file is of; needs a _SUCCESS beside"
+    );
     command->add_option(
         "--after",
         import_.after,
@@ -140,15 +132,7 @@ void FilesCommands::add_import(
             "CHARACTER"});
 }
 
-bool FilesCommands::given(const CLI::App& app) const {
-    return app.got_subcommand("export") || app.got_subcommand("import");
-}
-
-int FilesCommands::run_export(
-    const config::Settings& settings,
-    std::ostream& out,
-    std::ostream& err
-) {
+int FilesCommands::run_export(const config::Settings& settings) {
     auto& moment = export_.moment;
     if (!lsn_.empty()) {
         moment.lsn = pgoutput::parse_lsn(lsn_);
@@ -169,14 +153,14 @@ int FilesCommands::run_export(
         export_
     );
     for (const auto& table : result.tables) {
-        out << fmt::format(
+        std::cout << fmt::format(
             "{}: {} in {}\n",
             one_line(table.table),
             rows_text(table.rows),
             one_line(table.folder.string())
         );
         for (const auto& gap : table.gaps) {
-            err << fmt::format(
+            std::cerr << fmt::format(
                 "pgchronicle: warning: history of table \"{}\" is incomplete then\nDETAIL:  {}\n",
                 one_line(table.table),
                 gap
@@ -184,7 +168,7 @@ int FilesCommands::run_export(
         }
     }
     for (const auto& table : result.begin_later) {
-        err << fmt::format(
+        std::cerr << fmt::format(
             "pgchronicle: warning: table \"{}\" is left out: its history begins later\n",
             one_line(table)
         );
@@ -199,7 +183,7 @@ int FilesCommands::run_export(
     return exit_done;
 }
 
-int FilesCommands::run_import(const config::Settings& settings, std::ostream& out) {
+int FilesCommands::run_import(const config::Settings& settings) {
     import_.key = parse_list(import_.key);
     import_.types = parse_types(types_);
     if (import_.key.empty()) throw CLI::ValidationError{"--key names no column"};
@@ -212,12 +196,12 @@ int FilesCommands::run_import(const config::Settings& settings, std::ostream& ou
     );
     const auto name = one_line(imported.table);
     if (!imported.lsn) {
-        out << fmt::format(
+        std::cout << fmt::format(
             "{}: nothing to write, the history has these {}\n", name, rows_text(imported.rows)
         );
         return exit_done;
     }
-    out << fmt::format(
+    std::cout << fmt::format(
         "{}: {} inserted, {} updated, {} deleted of {}, at {}, in {}\n",
         name,
         imported.inserted,
@@ -245,8 +229,7 @@ std::optional<int> FilesCommands::run(const CLI::App& app, const config::Setting
         );
     };
     try {
-        if (app.got_subcommand("export")) return run_export(settings, out, err);
-        return run_import(settings, out);
+        return exports ? run_export(settings) : run_import(settings);
     } catch (const files::Error& error) {
         return report(
             Refusal{

@@ -4,14 +4,12 @@
 #include "files/export.hpp"
 #include "files/import.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <functional>
-#include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace pgchronicle::commands {
 
@@ -21,22 +19,15 @@ public:
     /// `takes_config` gives a command the option --config.
     void add_to(CLI::App& app, const std::function<void(CLI::App&)>& takes_config);
 
-    /// Whether the command line names one of them.
-    [[nodiscard]] bool given(const CLI::App& app) const;
-
-    /// Returns the exit code: 0; 1 for a file that is not what it has to be; 2 for a wrong request;
-    /// 3 for what cannot be done now.
-    int
-    run(const CLI::App& app,
-        const config::Settings& settings,
-        std::ostream& out,
-        std::ostream& err);
+    /// Runs the one that was given; nothing where it is none of these. The exit code: 0; 1 for a
+    /// file that is not what it has to be; 2 for a wrong request; 3 for what cannot be done now.
+    [[nodiscard]] std::optional<int> run(const CLI::App& app, const config::Settings& settings);
 
 private:
     void add_export(CLI::App& app, const std::function<void(CLI::App&)>& takes_config);
     void add_import(CLI::App& app, const std::function<void(CLI::App&)>& takes_config);
-    int run_export(const config::Settings& settings, std::ostream& out, std::ostream& err);
-    int run_import(const config::Settings& settings, std::ostream& out);
+    int run_export(const config::Settings& settings);
+    int run_import(const config::Settings& settings);
 
     files::ExportRequest export_;
     std::string lsn_;

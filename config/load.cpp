@@ -181,16 +181,6 @@ bool is_covered(const std::vector<Problem>& problems, std::string_view key) {
     });
 }
 
-/// What was set but has no effect yet.
-std::vector<std::string> unserved_keys(const Settings& settings) {
-    std::vector<std::string> warnings;
-    const auto warn = [&](const std::string& key) {
-        warnings.push_back(settings.file + ": " + key + ": no effect in this version");
-    };
-    if (!settings.reports_dir.empty()) warn("reports.dir");
-    return warnings;
-}
-
 Settings parse_content(const FileContent& content, Reading reading) {
     const auto document = parse_yaml(content.text, reading.file);
     auto settings = read_settings(document, reading);
@@ -210,7 +200,6 @@ Settings parse_content(const FileContent& content, Reading reading) {
         );
         throw ConfigError{std::move(reading.problems)};
     }
-    settings.warnings = unserved_keys(settings);
     if (content.world_readable && reading.holds_password) {
         settings.warnings.push_back(
             reading.file +

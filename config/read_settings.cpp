@@ -271,6 +271,13 @@ void read_http(MapReader map, Reading& reading, Settings& settings) {
     map.finish();
 }
 
+/// A relative path is meant from the configuration's own folder.
+std::string beside(const std::string& file, const std::string& path) {
+    const auto slash = file.rfind('/');
+    if (path.starts_with('/') || slash == std::string::npos) return path;
+    return file.substr(0, slash + 1) + path;
+}
+
 }  // namespace
 
 Settings read_settings(const DocumentNode& document, Reading& reading) {

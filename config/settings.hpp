@@ -195,8 +195,9 @@ struct Settings {
     Retry retry;
     Acknowledge acknowledge;
     std::string spool_dir{"/var/tmp"};
-    std::optional<std::string> http_listen;  ///< Key `http.listen`.
-    std::string reports_dir;                 ///< Key `reports.dir`.
+    Http http;
+    /// Key `reports.dir`; a relative one is beside the file. Empty: there are no reports.
+    std::string reports_dir;
     Export exports;  ///< Key `export`.
     Log log;
     std::vector<std::string> warnings;  ///< What the operator should know; to be logged.

@@ -378,7 +378,19 @@ void check_rest(Findings& findings, const Settings& settings) {
     if (settings.exports.time_zone.empty()) {
         findings.add("export.time_zone", "name must not be empty");
     }
-    if (settings.http_listen && !is_listen_address(*settings.http_listen)) {
+}
+
+/// "*", or scheme://host[:port] as browsers send it.
+bool is_origin(std::string_view text) {
+    if (text == "*") return true;
+    const auto scheme = text.find("://");
+    if (scheme == std::string_view::npos || scheme == 0) return false;
+    const auto host = text.substr(scheme + 3);
+    return !host.empty() && host.find_first_of("/?# \t\r\n\"\\") == std::string_view::npos;
+}
+
+void check_http(Findings& findings, const Http& http) {
+    if (http.listen && !is_listen_address(*http.listen)) {
         findings.add(
             "http.listen",
             "invalid address " + quoted(*http.listen),

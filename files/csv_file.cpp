@@ -28,7 +28,8 @@ public:
 
     /// Empty at the end.
     std::string_view read() {
-        const int bytes = gzread(file_.get(), buffer_.data(), static_cast<unsigned>(buffer_.size()));
+        const int bytes =
+            gzread(file_.get(), buffer_.data(), static_cast<unsigned>(buffer_.size()));
         if (bytes > 0) return {buffer_.data(), static_cast<std::size_t>(bytes)};
         int error_number = Z_OK;
         const std::string what = gzerror(file_.get(), &error_number);

@@ -10,8 +10,8 @@
 
 namespace pgchronicle::files {
 
-/// The first line of a CSV file. Throws Error: the file cannot be read, is no CSV, or its first line
-/// does not name columns, each once.
+/// The first line of a CSV file. Throws Error: the file cannot be read, is no CSV, or its first
+/// line does not name columns, each once.
 [[nodiscard]] std::vector<std::string>
 read_header(const std::filesystem::path& path, const CsvOptions& options);
 

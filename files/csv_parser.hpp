@@ -54,8 +54,8 @@ struct CsvOptions {
 
 /// Reads RFC 4180: fields apart by a delimiter, in quotes where they hold one, a quote or a line's
 /// end; quotes doubled within quotes; lines that end with LF or CRLF, the last one or not. UTF-8,
-/// with or without a byte order mark. Any bytes give records or an error; bytes may be cut anywhere.
-/// Source: RFC 4180, section 2.
+/// with or without a byte order mark. Any bytes give records or an error; bytes may be cut
+/// anywhere. Source: RFC 4180, section 2.
 class CsvParser {
 public:
     using Sink = std::function<void(const CsvRecord&)>;
@@ -91,14 +91,14 @@ private:
 
     CsvOptions options_;
     State state_{State::record_begins};
-    TextPlace place_;         ///< Of the byte in hand.
-    TextPlace quote_;         ///< Where the quotes in hand were opened.
+    TextPlace place_;  ///< Of the byte in hand.
+    TextPlace quote_;  ///< Where the quotes in hand were opened.
     CsvRecord record_;
     std::optional<CsvError> error_;
-    std::size_t bom_bytes_{0};      ///< How much of a byte order mark has been read.
-    bool begun_{false};             ///< The place for a byte order mark is behind.
-    unsigned continuation_{0};      ///< Bytes of a character that are still to come,
-    unsigned char lowest_{0x80};    ///< and what the next of them may be.
+    std::size_t bom_bytes_{0};    ///< How much of a byte order mark has been read.
+    bool begun_{false};           ///< The place for a byte order mark is behind.
+    unsigned continuation_{0};    ///< Bytes of a character that are still to come,
+    unsigned char lowest_{0x80};  ///< and what the next of them may be.
     unsigned char highest_{0xBF};
 };
 

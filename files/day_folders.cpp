@@ -4,10 +4,11 @@
 #include "files/digest.hpp"
 #include "files/error.hpp"
 
+#include <sys/file.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>

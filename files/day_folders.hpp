@@ -10,8 +10,8 @@ namespace pgchronicle::files {
 /// The file in a day's folder that says that everything else is there.
 inline constexpr std::string_view success_marker = "_SUCCESS";
 
-/// A table's name as the name of a file: what is no letter, digit, '.', '_' or '-', and a dot at the
-/// front, is written %XX; over 200 bytes it is cut, and ends with a hash of the whole.
+/// A table's name as the name of a file: what is no letter, digit, '.', '_' or '-', and a dot at
+/// the front, is written %XX; over 200 bytes it is cut, and ends with a hash of the whole.
 [[nodiscard]] std::string file_name(std::string_view table);
 
 /// Whether the folder holds the success marker.
@@ -38,8 +38,8 @@ public:
     void publish();
 
     /// Where a day's folder is.
-    [[nodiscard]] std::filesystem::path
-    folder(const std::string& table, const std::string& day) const;
+    [[nodiscard]] std::filesystem::path folder(const std::string& table, const std::string& day)
+        const;
 
 private:
     struct Begun {

@@ -1,7 +1,8 @@
 #include "files/digest.hpp"
 
-#include <array>
 #include <openssl/evp.h>
+
+#include <array>
 #include <stdexcept>
 
 namespace pgchronicle::files {

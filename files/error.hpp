@@ -10,7 +10,8 @@ namespace pgchronicle::files {
 enum class Fault : std::uint8_t {
     request,    ///< What was asked for makes no sense: a name, a moment, a type.
     content,    ///< The file is not what it has to be.
-    not_ready,  ///< It cannot be done now, or not to this: a moment to come, an input that is missing.
+    not_ready,  ///< It cannot be done now, or not to this: a moment to come, an input that is
+                ///< missing.
 };
 
 /// Why nothing was written, in PostgreSQL's grammar. What the target itself refuses is pq::Error.
@@ -23,8 +24,10 @@ struct Error : std::runtime_error {
     };
 
     explicit Error(Fields fields)
-        : std::runtime_error{fields.primary}, fault{fields.fault},
-          primary{std::move(fields.primary)}, detail{std::move(fields.detail)},
+        : std::runtime_error{fields.primary},
+          fault{fields.fault},
+          primary{std::move(fields.primary)},
+          detail{std::move(fields.detail)},
           hint{std::move(fields.hint)} {}
 
     Fault fault;

@@ -3,10 +3,10 @@
 #include "files/copy_text.hpp"
 #include "files/day_folders.hpp"
 #include "files/error.hpp"
+#include "files/import_lock.hpp"
 #include "files/manifest.hpp"
 #include "files/output_file.hpp"
 #include "files/table_at.hpp"
-#include "files/import_lock.hpp"
 #include "pq/quoting.hpp"
 #include "reading/history_table.hpp"
 #include "reading/output.hpp"
@@ -84,19 +84,16 @@ std::uint64_t write_jsonl(pq::Connection& target, const TableAt& table, OutputFi
     }
     std::uint64_t rows = 0;
     std::string line;
-    target.copy_out(
-        "COPY (" + table.select + ") TO STDOUT",
-        [&](std::span<const std::byte> bytes) {
-            line.clear();
-            // A line without columns has no field.
-            const auto row =
-                columns.empty() ? std::vector<reading::Value>{} : copy_fields(text_of(bytes));
-            reading::append_json_object(line, columns, row);
-            line += '\n';
-            file.write(line);
-            ++rows;
-        }
-    );
+    target.copy_out("COPY (" + table.select + ") TO STDOUT", [&](std::span<const std::byte> bytes) {
+        line.clear();
+        // A line without columns has no field.
+        const auto row =
+            columns.empty() ? std::vector<reading::Value>{} : copy_fields(text_of(bytes));
+        reading::append_json_object(line, columns, row);
+        line += '\n';
+        file.write(line);
+        ++rows;
+    });
     return rows;
 }
 
@@ -142,8 +139,7 @@ Exported write_table(
     manifest.lsn = at.lsn;
     manifest.format = csv ? "csv" : "jsonl";
     manifest.compression = request.gzip ? "gzip" : "";
-    manifest.file =
-        file_name(table.name()) + "." + manifest.format + (request.gzip ? ".gz" : "");
+    manifest.file = file_name(table.name()) + "." + manifest.format + (request.gzip ? ".gz" : "");
     manifest.row_key = at.row_key;
     for (const auto& column : at.columns) manifest.columns.push_back({column.name, column.type});
     manifest.gaps = at.gaps;
@@ -228,8 +224,7 @@ ExportResult export_tables(
     }
     if (request.tables.empty()) leave_out_ended(target, settings, moment, tables, exported);
     if (moment.day.empty()) {
-        moment.day =
-            day_of_last_change(target, tables, *moment.lsn, request.moment.time_zone);
+        moment.day = day_of_last_change(target, tables, *moment.lsn, request.moment.time_zone);
     }
     if (moment.day.empty()) {
         throw Error{

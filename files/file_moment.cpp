@@ -57,19 +57,18 @@ std::string checked_day(pq::Connection& target, const std::string& day) {
 FileMoment
 read_time(pq::Connection& target, const std::string& text, const std::string& time_zone) {
     ask(target, "SELECT set_config('TimeZone', $1, true)", {time_zone});
-    const auto time =
-        is_day(text) ? fmt::format("($1::date + 1)::timestamptz - interval '1 microsecond'")
-                     : std::string{"$1::timestamptz"};
-    const auto row = ask(
-        target,
-        fmt::format(
-            "SELECT to_char(t AT TIME ZONE 'UTC', {}), to_char(t, 'YYYY-MM-DD'), isfinite(t)"
-            " FROM (SELECT {} AS t) AS moment",
-            iso_time,
-            time
-        ),
-        {text}
-    );
+    const auto time = is_day(text)
+                          ? fmt::format("($1::date + 1)::timestamptz - interval '1 microsecond'")
+                          : std::string{"$1::timestamptz"};
+    const auto row =
+        ask(target,
+            fmt::format(
+                "SELECT to_char(t AT TIME ZONE 'UTC', {}), to_char(t, 'YYYY-MM-DD'), isfinite(t)"
+                " FROM (SELECT {} AS t) AS moment",
+                iso_time,
+                time
+            ),
+            {text});
     if (!row.boolean(0, 2)) throw invalid(fmt::format("\"{}\" is no moment", text));
     return {.lsn = std::nullopt, .time = row.str(0, 0), .day = row.str(0, 1)};
 }
@@ -99,8 +98,11 @@ FinalMoment::FinalMoment(
     FileMoment moment,
     bool imported
 )
-    : target_{target}, source_options_{std::move(source)}, pipeline_{std::move(pipeline)},
-      moment_{std::move(moment)}, imported_{imported} {}
+    : target_{target},
+      source_options_{std::move(source)},
+      pipeline_{std::move(pipeline)},
+      moment_{std::move(moment)},
+      imported_{imported} {}
 
 /// A commit takes its time just before its record is written: a second is far more than that.
 void FinalMoment::ask_source() {

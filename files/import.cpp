@@ -83,9 +83,9 @@ std::vector<pq::Param> text_params(const std::vector<std::string>& values) {
     return params;
 }
 
-/// The LSN and the time that the versions get, and the row in pgchronicle.import. From here on to the
-/// end of the transaction the pipeline cannot store another position: who follows the history by LSN
-/// sees the versions before anything later.
+/// The LSN and the time that the versions get, and the row in pgchronicle.import. From here on to
+/// the end of the transaction the pipeline cannot store another position: who follows the history
+/// by LSN sees the versions before anything later.
 ImportStamp record_import(
     pq::Connection& target,
     const config::Settings& settings,

@@ -97,11 +97,7 @@ Error value_error(
     );
 }
 
-void require_key(
-    const ImportRequest& request,
-    const HistoryTable& table,
-    const CsvRecord& record
-) {
+void require_key(const ImportRequest& request, const HistoryTable& table, const CsvRecord& record) {
     for (const auto column : table.key) {
         const auto& field = record.fields[column];
         if (!field.null()) continue;
@@ -113,7 +109,11 @@ void require_key(
     }
 }
 
-void require_unique(pq::Connection& target, const ImportRequest& request, const HistoryTable& table) {
+void require_unique(
+    pq::Connection& target,
+    const ImportRequest& request,
+    const HistoryTable& table
+) {
     std::string columns;
     std::string names;
     for (const auto column : table.key) {
@@ -208,7 +208,8 @@ CsvContent load_rows(
             for (const auto& field : record.fields) {
                 buffer += '\t';
                 append_copy_field(
-                    buffer, field.null() ? std::nullopt : std::optional<std::string_view>{field.text}
+                    buffer,
+                    field.null() ? std::nullopt : std::optional<std::string_view>{field.text}
                 );
             }
             buffer += '\n';

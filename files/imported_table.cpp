@@ -29,9 +29,7 @@ Error request_error(std::string primary, std::string detail = {}, std::string hi
 
 Error missing_input(std::string primary, std::string hint) {
     return Error{
-        {.fault = Fault::not_ready,
-         .primary = std::move(primary),
-         .hint = std::move(hint)}};
+        {.fault = Fault::not_ready, .primary = std::move(primary), .hint = std::move(hint)}};
 }
 
 /// No pipeline may write it, and its key stays what it is.
@@ -90,10 +88,7 @@ std::string type_named(pq::Connection& target, const std::string& column, const 
     }
 }
 
-void check_names(
-    const config::HistoryColumnNames& names,
-    const std::vector<std::string>& header
-) {
+void check_names(const config::HistoryColumnNames& names, const std::vector<std::string>& header) {
     for (const auto* const own :
          {&names.valid_from,
           &names.valid_to,
@@ -140,9 +135,8 @@ void require_same_columns(
 
 void plan_key(const ImportRequest& request, HistoryTable& table) {
     for (const auto& name : request.key) {
-        const auto found = std::ranges::find(
-            table.columns, name, &history_writer::HistoryColumn::name
-        );
+        const auto found =
+            std::ranges::find(table.columns, name, &history_writer::HistoryColumn::name);
         if (found == table.columns.end()) {
             std::string columns;
             for (const auto& column : table.columns) {
@@ -232,7 +226,9 @@ void require_inputs(
             if (has_succeeded(input) || has_succeeded(std::filesystem::path{input} / *request.day))
                 continue;
             throw missing_input(
-                fmt::format("the step that makes \"{}\" has not succeeded for {}", input, *request.day),
+                fmt::format(
+                    "the step that makes \"{}\" has not succeeded for {}", input, *request.day
+                ),
                 fmt::format("Run it again. When it is done, it leaves a file {}.", success_marker)
             );
         }
@@ -244,7 +240,9 @@ void require_inputs(
         );
         if (row.rows() > 0) continue;
         throw missing_input(
-            fmt::format("table \"{}.{}\" was not imported for {}", name.schema, name.table, *request.day),
+            fmt::format(
+                "table \"{}.{}\" was not imported for {}", name.schema, name.table, *request.day
+            ),
             "Import it first."
         );
     }

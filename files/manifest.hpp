@@ -23,17 +23,17 @@ struct Manifest {
         std::optional<pgoutput::Lsn> to;  ///< None: it goes on.
     };
 
-    std::string table;     ///< schema.table of the source.
+    std::string table;  ///< schema.table of the source.
     std::string pipeline;
     std::string day;
-    std::string as_of;     ///< A time, or the LSN that was asked for.
-    pgoutput::Lsn lsn;     ///< The LSN asked for, or that of the table's last change by then.
+    std::string as_of;  ///< A time, or the LSN that was asked for.
+    pgoutput::Lsn lsn;  ///< The LSN asked for, or that of the table's last change by then.
     std::string file;
-    std::string format;    ///< csv or jsonl.
+    std::string format;       ///< csv or jsonl.
     std::string compression;  ///< gzip, or empty.
     std::uint64_t rows{0};
     std::uint64_t bytes{0};
-    std::string sha256;    ///< Of the file as it is stored.
+    std::string sha256;  ///< Of the file as it is stored.
     std::vector<std::string> row_key;
     std::vector<Column> columns;
     std::vector<Gap> gaps;

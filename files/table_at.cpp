@@ -47,11 +47,7 @@ Interval interval_of(const HistoryTable& table, const FileMoment& moment) {
 }
 
 /// As the as-of functions guard themselves.
-void require_complete(
-    pq::Connection& target,
-    const HistoryTable& table,
-    const FileMoment& moment
-) {
+void require_complete(pq::Connection& target, const HistoryTable& table, const FileMoment& moment) {
     try {
         const auto known = target.exec(
             fmt::format("SELECT pgchronicle.require_consistent($1, $2, {})", literal_of(moment)),
@@ -151,7 +147,8 @@ std::vector<TableAt::Column> columns_at(
         }
     } else {
         const auto shape = shape_at(target, settings, table, lsn);
-        for (int i = 0; i < shape.rows(); ++i) add(shape.str(i, 0), shape.str(i, 1), shape.str(i, 2));
+        for (int i = 0; i < shape.rows(); ++i)
+            add(shape.str(i, 0), shape.str(i, 1), shape.str(i, 2));
     }
     if (!columns.empty()) return columns;
     // Older versions have recorded none.
@@ -215,12 +212,10 @@ std::string select_of(
     );
 }
 
-/// Between which LSNs a moment lies: after every transaction that belongs to it, before every other.
-std::pair<Lsn, Lsn> bounds_of(
-    pq::Connection& target,
-    const config::Settings& settings,
-    const FileMoment& moment
-) {
+/// Between which LSNs a moment lies: after every transaction that belongs to it, before every
+/// other.
+std::pair<Lsn, Lsn>
+bounds_of(pq::Connection& target, const config::Settings& settings, const FileMoment& moment) {
     if (moment.lsn) return {*moment.lsn, *moment.lsn};
     const auto checkpoint = reading::read_checkpoint(target, settings.pipeline);
     std::pair<Lsn, Lsn> bounds{Lsn{}, checkpoint ? checkpoint->position : Lsn{}};
@@ -269,11 +264,7 @@ std::vector<Manifest::Gap> gaps_at(
 
 }  // namespace
 
-bool begins_after(
-    pq::Connection& target,
-    const HistoryTable& table,
-    const FileMoment& moment
-) {
+bool begins_after(pq::Connection& target, const HistoryTable& table, const FileMoment& moment) {
     if (moment.lsn) return table.consistent_from && *table.consistent_from > *moment.lsn;
     if (!table.consistent_from_time) return false;
     return target

@@ -37,11 +37,8 @@ struct TableAt {
 );
 
 /// Whether the table's history begins only after the moment.
-[[nodiscard]] bool begins_after(
-    pq::Connection& target,
-    const reading::HistoryTable& table,
-    const FileMoment& moment
-);
+[[nodiscard]] bool
+begins_after(pq::Connection& target, const reading::HistoryTable& table, const FileMoment& moment);
 
 /// Of tables that were renamed at the source: those whose name had ended by the moment, and those
 /// of which nobody knows when it did.

@@ -70,6 +70,7 @@ struct Follower::State {
     Lsn shown{};  ///< The horizon as `next` saw it last.
     /// The horizon up to which everything was looked at.
     std::optional<Lsn> finished;
+    bool held{false};
     bool has_quarantines{false};
     std::set<std::string> unindexable;  ///< Tables for which the index could not be made.
     std::unique_ptr<HeldGroup> held_group;
@@ -192,8 +193,10 @@ std::vector<Change> Follower::State::pages(pq::Connection& target) {
     if (!position) position = Position::after(shown);
     if (finished == shown) return {};
     finished.reset();
+    held = false;
     const auto found = tables(target);
-    if (found.held || !make_indexes(target, found)) return {};
+    held = found.held || !make_indexes(target, found);
+    if (held) return {};
     std::vector<Change> changes;
     // A page may be of changes that were seen already, of a seq that was seen in part.
     while (changes.empty() && !finished) {
@@ -222,7 +225,11 @@ const std::optional<Position>& Follower::position() const {
 }
 
 bool Follower::caught_up() const {
-    return state_->finished.has_value();
+    return state_->finished.has_value() || state_->held;
+}
+
+bool Follower::held() const {
+    return state_->held;
 }
 
 Lsn Follower::horizon() const {

@@ -59,8 +59,11 @@ public:
     /// Behind everything that `next` has given, and all that it looked at in vain. None before the
     /// first call, where `from` was none.
     [[nodiscard]] const std::optional<Position>& position() const;
-    /// Whether the last `next` has left nothing that may be shown.
+    /// Whether the last `next` has left nothing that may be shown now.
     [[nodiscard]] bool caught_up() const;
+    /// Whether it showed nothing because something may still come before: a copy or a comparison is
+    /// under way, or an index is being made.
+    [[nodiscard]] bool held() const;
     /// Up to where the last `next` might show changes: 0/0 before it.
     [[nodiscard]] pgoutput::Lsn horizon() const;
 

@@ -14,7 +14,7 @@ namespace {
 /// Nothing is known of the rows' size yet: as many of them as fit when each has 64 KiB.
 constexpr std::size_t first_guess_bytes = 64U << 10U;
 
-/// Cursors live as long as their connection; an error may leave one behind.
+/// Unlike those of other followers that had the connection before.
 std::string new_cursor_name() {
     static std::atomic<unsigned> last{0};
     return fmt::format("pgchronicle_follow_{}", ++last);
@@ -92,7 +92,16 @@ void HeldGroup::find_place(pq::Connection& target) {
 }
 
 std::vector<Change> HeldGroup::fetch(pq::Connection& target, std::size_t rows, std::size_t& bytes) {
-    const auto found = target.exec(fmt::format("FETCH FORWARD {} FROM {}", rows, cursor_));
+    pq::Result found;
+    try {
+        found = target.exec(fmt::format("FETCH FORWARD {} FROM {}", rows, cursor_));
+    } catch (const pq::Error& error) {
+        constexpr const char* invalid_cursor_name = "34000";
+        if (error.sqlstate() != invalid_cursor_name) throw;
+        // Another follower had the connection meanwhile, and needed one of its own.
+        cursor_.clear();
+        return {};
+    }
     auto changes = changes_of(found, tables_[table_], wanted_);
     std::size_t size = 0;
     for (auto& change : changes) {

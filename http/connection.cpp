@@ -62,10 +62,13 @@ Refusal refusal_of(const beast::error_code& error) {
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionContext& context)
-    : context_{context}, stream_{std::move(socket)}, buffer_{buffer_bytes_max} {}
+    : context_{context},
+      clients_{context.clients},
+      stream_{std::move(socket)},
+      buffer_{buffer_bytes_max} {}
 
 Connection::~Connection() {
-    context_.clients.remove(this);
+    clients_->remove(this);
 }
 
 std::shared_ptr<Connection> Connection::self() {
@@ -73,7 +76,7 @@ std::shared_ptr<Connection> Connection::self() {
 }
 
 void Connection::start() {
-    context_.clients.add(shared_from_this());
+    clients_->add(shared_from_this());
     beast::error_code ignored;
     stream_.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
     await_request();

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,10 +27,10 @@ struct ConnectionLimits {
     std::size_t followers_max{64};
 };
 
-/// What all connections share; outlives them.
+/// What all connections share; outlives their work.
 struct ConnectionContext {
     Responder& responder;
-    Clients& clients;
+    std::shared_ptr<Clients> clients;
     ConnectionLimits limits;
     /// Goes on with events on a stream whose head is not sent yet.
     std::function<void(boost::beast::tcp_stream, Request, std::vector<Header>)> follow;
@@ -65,6 +66,7 @@ private:
     void close();
 
     ConnectionContext& context_;
+    std::shared_ptr<Clients> clients_;  ///< Of the context, which may go first at the end.
     boost::beast::tcp_stream stream_;
     boost::beast::flat_buffer buffer_;
     std::optional<Parser> parser_;

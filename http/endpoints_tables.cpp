@@ -3,6 +3,7 @@
 #include "http/table_keys.hpp"
 #include "http/table_sizes.hpp"
 #include "reading/as_of.hpp"
+#include "reading/checkpoint.hpp"
 #include "reading/history_table.hpp"
 #include "reading/output.hpp"
 #include "reading/row_history.hpp"

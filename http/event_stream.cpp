@@ -115,7 +115,7 @@ std::shared_ptr<EventStream> EventStream::self() {
 }
 
 void EventStream::start(const config::Settings& settings, const Request& request) {
-    parts_.clients.add(shared_from_this());
+    parts_.clients->add(shared_from_this());
     target_ = request.target;
     head_only_ = request.method == "HEAD";
     try {

@@ -22,7 +22,7 @@ class EventStream : public Client {
 public:
     struct Parts {
         Responder& responder;
-        Clients& clients;
+        std::shared_ptr<Clients> clients;
         std::vector<Header> headers;  ///< Further ones, for the first answer.
         std::size_t followers_max{64};
     };

@@ -86,7 +86,7 @@ void Listener::accept() {
             });
             return;
         }
-        if (context_.clients.full()) {
+        if (context_.clients->full()) {
             turn_away(std::move(socket));
         } else {
             std::make_shared<Connection>(std::move(socket), context_)->start();

@@ -119,11 +119,10 @@ struct Server::State {
     ServerParts parts;
     asio::io_context io{1};
     Router router;
-    // Handlers that are left hold clients, which leave `clients`: the context goes first.
     Lookout lookout;
     ReaderPool readers;
     Responder responder;
-    Clients clients;
+    std::shared_ptr<Clients> clients;
     ConnectionContext context;
     Listener listener;
     asio::steady_timer drain_timer{io};
@@ -145,8 +144,8 @@ void Server::State::follow(
 }
 
 void Server::State::drain(Clock::time_point deadline) {
-    if (clients.count() == 0 || Clock::now() >= deadline) {
-        clients.for_each([](Client& client) { client.cut(); });
+    if (clients->count() == 0 || Clock::now() >= deadline) {
+        // Whoever is left is cut off when the sockets go.
         io.stop();
         return;
     }
@@ -220,7 +219,7 @@ void Server::stop(std::chrono::milliseconds patience) {
             state.listen_timer.cancel();
             state.listener.stop();
             state.responder.stop();
-            state.clients.for_each([](Client& client) { client.drain(); });
+            state.clients->for_each([](Client& client) { client.drain(); });
             state.drain(Clock::now() + patience);
         });
         state.thread.join();

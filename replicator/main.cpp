@@ -3,7 +3,8 @@
 #include "commands/bookmark.hpp"
 #include "commands/check.hpp"
 #include "commands/cli_files.hpp"
-#include "commands/history.hpp"
+#include "commands/cli_reading.hpp"
+#include "commands/cli_watch.hpp"
 #include "commands/init.hpp"
 #include "commands/refusal.hpp"
 #include "commands/repair_gap.hpp"
@@ -68,6 +69,7 @@ struct Arguments {
     std::string until_lsn;
     bool until_current{false};
     commands::ReadingCommands reading;
+    commands::FilesCommands files;
     commands::InitOptions init;
     commands::RepairSkipOptions skip;
     commands::VerifyOptions verify;
@@ -189,14 +191,16 @@ struct CommandLine {
         ));
         add_init();
         arguments.reading.add_to(app, [&](CLI::App& command) { takes_config(command); });
+        arguments.files.add_to(app, [&](CLI::App& command) { takes_config(command); });
         add_verify();
         add_bookmark();
         add_replay();
         add_repair();
-        files.add_to(app, [this](CLI::App& command) { takes_config(command); });
+        takes_config(*app.add_subcommand(
+            "serve", "Answer over HTTP from the history, beside a run elsewhere; writes nothing"
+        ));
+        commands::add_watch(app, arguments.watch, [this](CLI::App& to) { takes_config(to); });
     }
-
-    commands::FilesCommands files;
 
 private:
     /// Each command's help names the option; before the command's name it is taken, too.
@@ -361,7 +365,7 @@ int repair(const CLI::App& command, const config::Settings& settings, Arguments&
     return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
 }
 
-int dispatch(const CLI::App& app, Arguments& arguments, commands::FilesCommands& files) {
+int dispatch(const CLI::App& app, Arguments& arguments) {
     const auto given = [&](const char* name) { return app.got_subcommand(name); };
     if (given("init")) {
         if (!arguments.config_file.empty()) {
@@ -380,9 +384,9 @@ int dispatch(const CLI::App& app, Arguments& arguments, commands::FilesCommands&
     if (given("check")) return commands::check(settings, {}, std::cout);
     if (const auto code = arguments.reading.run(app, settings)) return *code;
     if (given("verify")) return commands::verify(settings, arguments.verify, std::cout, std::cerr);
-    if (given("history"))
-        return commands::history(settings, arguments.history, std::cout, std::cerr);
-    if (files.given(app)) return files.run(app, settings, std::cout, std::cerr);
+    if (given("serve")) return serve(settings);
+    if (given("watch")) return commands::watch(settings, arguments.watch, std::cerr);
+    if (const auto code = arguments.files.run(app, settings)) return *code;
     if (given("bookmark")) return bookmark(*app.get_subcommand("bookmark"), settings, arguments);
     return repair(*app.get_subcommand("repair"), settings, arguments);
 }
@@ -393,7 +397,7 @@ int main(int argc, char** argv) {
     CommandLine line;
     try {
         line.app.parse(argc, argv);
-        return dispatch(line.app, line.arguments, line.files);
+        return dispatch(line.app, line.arguments);
     } catch (const CLI::ParseError& error) {
         return line.app.exit(error) == 0 ? commands::exit_done : commands::exit_usage;
     } catch (const config::ConfigError& error) {

@@ -75,8 +75,7 @@ std::vector<TableState> read_states(pq::Connection& target, const std::string& p
     return read_tables(target, pipeline, false);
 }
 
-std::vector<TableState>
-read_imported_states(pq::Connection& target, const std::string& pipeline) {
+std::vector<TableState> read_imported_states(pq::Connection& target, const std::string& pipeline) {
     return read_tables(target, pipeline, true);
 }
 

@@ -183,6 +183,7 @@ std::optional<ExitCode> Service::wait_after(const pq::Error& error) {
          {"delay_ms", delay.count()}}
     );
     life_.notify_status("reconnecting: " + error.primary());
+    if (options_.observer != nullptr) options_.observer->reconnecting();
     failpoint(Failpoint::during_reconnect);
     if (life_.sleep(delay)) return ExitCode::done;
     return std::nullopt;
@@ -381,6 +382,11 @@ Service::Turn Service::stream(
         },
         {},
         [this] { ends_unreadable_ = true; }};
+    if (options_.observer != nullptr) {
+        parts.on_batch = [observer = options_.observer](const BatchWritten& batch) {
+            observer->batch_written(batch);
+        };
+    }
     if (!ends_unreadable_) {
         parts.commit_end = [this](const pgoutput::Begin& begin) {
             return read_commit_end(source_options(), begin);
@@ -406,6 +412,7 @@ Service::Turn Service::stream(
         reconciling_ = false;
         life_.notify_ready();
         life_.notify_status("streaming");
+        if (options_.observer != nullptr) options_.observer->streaming();
     }
     switch (run_session(session)) {
     case SessionEnd::stopped:

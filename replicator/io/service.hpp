@@ -10,6 +10,7 @@
 #include "replicator/io/life.hpp"
 #include "replicator/io/pipeline_tables.hpp"
 #include "replicator/io/session.hpp"
+#include "replicator/observer.hpp"
 
 #include <memory>
 #include <optional>

@@ -10,6 +10,7 @@
 #include "replicator/io/stream.hpp"
 #include "replicator/io/transaction_inbox.hpp"
 #include "replicator/io/worker.hpp"
+#include "replicator/observer.hpp"
 #include "replicator/read_pace.hpp"
 #include "replicator/stream_pipeline.hpp"
 
@@ -106,6 +107,8 @@ public:
         std::function<std::optional<Lsn>(const pgoutput::Begin&)> commit_end;
         /// What it said was wrong: the session ends with a StreamError.
         std::function<void()> on_wrong_end;
+        /// A batch is stored. Null: nobody wants to know.
+        std::function<void(const BatchWritten&)> on_batch{};
     };
 
     Session(
@@ -166,7 +169,7 @@ private:
     void send_status_if_due(TimePoint now);
     void send_status(TimePoint now, bool ask);
     void note_stored(const history_writer::Stored& stored);
-    void note_written(const ChangeBatch& batch);
+    void note_written(const ChangeBatch& batch, std::uint64_t bytes, TimePoint begun);
     void log_progress();
     void check_alive(TimePoint now);
     void check_answered(TimePoint now);

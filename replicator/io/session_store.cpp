@@ -22,7 +22,8 @@ constexpr auto progress_interval = 60s;
 void Session::hand_over(bool continues) {
     const auto now = loop_.now();
     policy_.on_rows(pipeline_.builder().rows(), now);
-    oversize_ = pipeline_.builder().bytes() > 2 * options_.limits.bytes_max;
+    const auto bytes = pipeline_.builder().bytes();
+    oversize_ = bytes > 2 * options_.limits.bytes_max;
     written_ = std::make_shared<ChangeBatch>(pipeline_.builder().take(continues));
     written_->last_commit_end = continues ? Lsn{} : built_end_;
     written_->position = std::max(handed_over_, continues ? Lsn{} : idle_position_);
@@ -35,9 +36,9 @@ void Session::hand_over(bool continues) {
     auto stored = std::make_shared<history_writer::Stored>();
     start_job(
         [this, stored, batch = written_] { *stored = parts_.sink.write(*batch); },
-        [this, stored] {
+        [this, stored, bytes, now] {
             note_stored(*stored);
-            note_written(*written_);
+            note_written(*written_, bytes, now);
             if (!written_->continues) parts_.on_progress();
             pipeline_.builder().recycle(std::move(*written_));
             written_.reset();
@@ -45,10 +46,16 @@ void Session::hand_over(bool continues) {
     );
 }
 
-void Session::note_written(const ChangeBatch& batch) {
-    progress_.transactions += batch.transactions.size() - (batch.continues ? 1 : 0);
+void Session::note_written(const ChangeBatch& batch, std::uint64_t bytes, TimePoint begun) {
+    const auto ended = batch.transactions.size() - (batch.continues ? 1 : 0);
+    progress_.transactions += ended;
     progress_.rows += batch.rows;
     progress_.values_inherited += batch.values_inherited;
+    if (parts_.on_batch) {
+        parts_.on_batch(
+            {ended, batch.rows, bytes, batch.values_inherited, loop_.now() - begun, batch.position}
+        );
+    }
     if (parts_.log.enabled(log::Level::debug)) {
         parts_.log.debug(
             "batch_written",

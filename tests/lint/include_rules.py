@@ -37,6 +37,15 @@ PROJECT_INCLUDES = {
         "history_writer/pg/key_sql.hpp", "history_writer/pg/wide_keys.hpp",
     },
     "reports": {"reading", "pq", "config/error.hpp", "config/read_file.hpp"},
+    "following": {
+        "reading", "pq", "pgoutput", "config/settings.hpp", "history_writer/table_pattern.hpp",
+        "history_writer/history_table.hpp", "history_writer/pg/metadata.hpp",
+    },
+    # How it is served; what it knows of the replication, it is told.
+    "http": {
+        "reading", "reports", "following", "pq", "pgoutput", "log", "config/settings.hpp",
+        "replicator/observer.hpp",
+    },
     "files": {
         "reading", "history_writer", "history_writer/pg", "pq", "pgoutput", "failpoint",
         "config/settings.hpp",
@@ -60,7 +69,8 @@ PROJECT_INCLUDES = {
     },
     "commands": {
         "replicator", "history_writer", "history_writer/pg", "initial_copy", "source_catalog",
-        "verify", "reading", "reports", "files", "config", "pgoutput", "pq", "log",
+        "verify", "reading", "reports", "following", "files",
+        "config", "pgoutput", "pq", "log",
     },
 }
 
@@ -93,13 +103,13 @@ FOREIGN_INCLUDES = {
     r"systemd/.*": r"replicator/io/.*",
     r"fmt/.*":
         r"(pq|log|history_writer/pg|source_catalog|initial_copy|replicator/io|verify|reading|reports"
-        r"|files|commands)/.*",
-    r"zlib\.h": r"files/[^/]*\.cpp",
+        r"|following|files|commands)/.*",
+    r"zlib\.h": r"(files|http)/[^/]*\.cpp",
     r"openssl/.*": r"files/[^/]*\.cpp",
     # The folders that decide do nothing: no sockets, no threads.
     r"sys/.*|unistd\.h|poll\.h|netdb\.h|pthread\.h|thread|mutex|future|condition_variable|random":
-        r"(pq|log|config|failpoint|source_catalog|initial_copy|replicator/io|verify|files|commands)"
-        r"/.*"
+        r"(pq|log|config|failpoint|source_catalog|initial_copy|replicator/io|verify|files|commands"
+        r"|http)/.*"
         r"|replicator/main\.cpp",
 }
 

@@ -122,7 +122,6 @@ http:
   cors_origins: [https://a.example]
   hosts: [history.example]
 export: {time_zone: Europe/Berlin}
-http: {listen: 127.0.0.1:8000}
 reports: {dir: sql/reports}
 log: {level: debug, format: json}
 )");
@@ -191,7 +190,6 @@ log: {level: debug, format: json}
     http.hosts = {"history.example"};
     CHECK(settings.http == http);
     CHECK(settings.exports.time_zone == "Europe/Berlin");
-    CHECK(settings.http_listen == "127.0.0.1:8000");
     CHECK(settings.reports_dir == "sql/reports");
     CHECK(settings.log.level == LogLevel::debug);
     CHECK(settings.log.format == LogFormat::json);
@@ -303,15 +301,6 @@ TEST_CASE("the folder of reports is beside the file, unless it is absolute", "[c
     CHECK(dir("p/p.yaml", "reports: {dir: ../r}") == "p/../r");
     CHECK(dir("/etc/p/p.yaml", "reports: {dir: /srv/r}") == "/srv/r");
     CHECK(dir("/etc/p/p.yaml", "").empty());
-}
-
-TEST_CASE("keys that have no effect yet are warned of", "[config]") {
-    const auto settings = parsed(minimal + "http: {listen: '[::1]:80'}\n");
-    REQUIRE(
-        settings.warnings ==
-        std::vector<std::string>{
-            "pgchronicle.yaml: reports.dir: no effect in this version"}
-    );
 }
 
 TEST_CASE("the example loads, and what it gives is the default", "[config]") {

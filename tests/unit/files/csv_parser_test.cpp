@@ -97,13 +97,19 @@ TEST_CASE("a field knows where it begins, in characters", "[files]") {
 }
 
 TEST_CASE("a byte order mark is no part of the first field", "[files]") {
-    CHECK(records_of("\xEF\xBB\xBF" "a,b\n") == Records{{"a", "b"}});
+    CHECK(
+        records_of("\xEF\xBB\xBF"
+                   "a,b\n") == Records{{"a", "b"}}
+    );
     CHECK(records_of("\xEF\xBB\xBF\"a\"\n") == Records{{"a"}});
     CHECK(records_of("a\xEF\xBB\xBF\n") == Records{{"a\xEF\xBB\xBF"}});
     CHECK(records_of("\xEF\xBB\xBE\n") == Records{{"\xEF\xBB\xBE"}});  // Not quite.
     CHECK(records_of("\xEF\xBB\xBF").empty());
     CHECK(error_of("\xEF\xBB") == at(1, 1, "byte sequence is not UTF-8"));
-    CHECK(error_of("\xEF" "a") == at(1, 1, "byte sequence is not UTF-8"));
+    CHECK(
+        error_of("\xEF"
+                 "a") == at(1, 1, "byte sequence is not UTF-8")
+    );
 }
 
 TEST_CASE("what is not CSV is an error with its place", "[files]") {
