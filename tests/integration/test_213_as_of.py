@@ -10,7 +10,7 @@ from support.lsn import format_lsn, parse_lsn
 from support.pgchronicle import EXIT_DONE, binary
 from support.roles import TARGET_PASSWORD, TARGET_USER
 
-NOT_FOUND, AMBIGUOUS, BAD_REQUEST, TOO_EARLY, TOO_LATE, NOT_READY = range(6)
+NOT_FOUND, AMBIGUOUS, BAD_REQUEST, TOO_EARLY, TOO_LATE, _, NOT_READY = range(7)
 
 TABLES = """
 create table operations.keyed (a integer, b text, v numeric, primary key (b, a));
