@@ -28,7 +28,7 @@ build: ## build the release binary: build/release/pgchronicle
 	cmake --preset release
 	cmake --build build/release
 
-test: ## everything: build dev and asan, format, lint, unit and integration tests
+test: ## everything: build dev, asan and release, format, lint, unit and integration tests
 	@scripts/test
 
 test-unit: ## the unit tests of the dev build

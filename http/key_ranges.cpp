@@ -88,7 +88,7 @@ std::vector<KeyRange> ranges_of_numerics(const std::string& column, std::string_
     const auto point = digits_only.find('.');
     const auto whole = digits_only.substr(0, point);
     const auto bound = [&](const char* comparison, std::string value) {
-        if (negative) value.insert(0, "-");
+        if (negative) value.insert(value.begin(), '-');
         return KeyBound{column, comparison, std::move(value), "numeric"};
     };
     if (negative && digits_only.empty()) return {{bound("<=", "0")}};
