@@ -113,8 +113,10 @@ def _values(browser):
 
 def test_the_overview_tells_state_lag_tables_slot_and_gaps(served, browser):
     browser.open(served.base)
+    # The first look at the state may have come before the first checkpoint.
     browser.wait("document.querySelectorAll('#tables tbody tr').length === 5"
-                 " && document.querySelector('#slot dd')")
+                 " && document.querySelector('#slot dd')"
+                 " && document.querySelector('#health').innerText === 'streaming'")
     facts = dict(zip(browser.texts("#facts dt"), browser.texts("#facts dd"), strict=True))
     assert facts["Pipeline"] == served.scene.name
     assert (facts["State"], facts["Health"]) == ("streaming", "green")
