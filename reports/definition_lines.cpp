@@ -22,6 +22,11 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(0, text.find_last_not_of(blanks) + 1);
 }
 
+/// It would begin a line of its own in a message or in the documentation.
+bool is_control(char c) {
+    return (c >= 0 && c < ' ' && c != '\t') || c == '\x7F';
+}
+
 bool is_name(std::string_view text) {
     const auto fits = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -175,7 +180,9 @@ public:
         std::size_t at = 0;
         for (int number = 1;; ++number) {
             definition_.sql_begins = at;
-            definition_.sql_line = number;
+            // What is missing at the end is told of the last line there is.
+            const bool is_line = at < text.size() || text.ends_with('\n');
+            if (is_line || number == 1) definition_.sql_line = number;
             if (at >= text.size()) return std::move(definition_);
             const auto end = std::min(text.find('\n', at), text.size());
             const auto line = trimmed(text.substr(at, end - at));
@@ -191,6 +198,9 @@ private:
     }
 
     void comment(std::string_view line, int number) {
+        if (std::ranges::any_of(line, is_control)) {
+            return fault(number, "a control character in the definition");
+        }
         const auto colon = line.find(':');
         if (colon == std::string_view::npos || !is_name(line.substr(0, colon))) return;
         const auto key = line.substr(0, colon);

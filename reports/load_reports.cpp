@@ -2,6 +2,7 @@
 
 #include "config/error.hpp"
 #include "config/read_file.hpp"
+#include "log/printable.hpp"
 #include "reports/definition_lines.hpp"
 #include "reports/named_parameters.hpp"
 
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -51,10 +53,26 @@ std::vector<Placeholder> placeholders_of(const Report& report) {
     return placeholders;
 }
 
+/// The line of the first byte that is not UTF-8, if there is one.
+std::optional<int> find_wrong_byte(std::string_view text) {
+    int line = 1;
+    while (!text.empty()) {
+        const auto character = log::front_character(text);
+        if (!character.valid || character.code_point == 0) return line;
+        if (character.code_point == '\n') ++line;
+        text.remove_prefix(character.length_bytes);
+    }
+    return std::nullopt;
+}
+
 Parsed
 parse(const std::string& file, std::string_view text, std::vector<config::Problem>& problems) {
     constexpr std::string_view byte_order_mark{"\xEF\xBB\xBF"};
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    if (const auto line = find_wrong_byte(text)) {
+        note(file, {*line, "the file is not UTF-8, or holds NUL"}, problems);
+        return {};
+    }
     auto definition = read_definition(text);
     Report& report = definition.report;
     report.file = file;
@@ -115,6 +133,7 @@ void require_unique(const std::vector<Parsed>& parsed, std::vector<config::Probl
     std::map<std::string, const Parsed*> paths;
     for (const Parsed& one : parsed) {
         const Report& report = one.report;
+        if (report.name.empty()) continue;  // It could not be read.
         const auto [same_name, new_name] = names.emplace(report.name, &one);
         if (!new_name) {
             auto problem = problem_of(

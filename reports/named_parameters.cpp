@@ -125,11 +125,12 @@ private:
     /// A doubled quote is two strings side by side here, which is the same to whoever copies.
     void quoted(char quote, bool escapes) {
         const int begun = line_;
-        take(1);
-        while (at_ < sql_.size() && peek() != quote) take(escapes && peek() == '\\' ? 2 : 1);
-        if (at_ >= sql_.size()) return unterminated(begun, quote == '"' ? "name" : "string");
-        take(1);
-        if (escapes && peek() == quote) quoted(quote, escapes);
+        do {
+            take(1);
+            while (at_ < sql_.size() && peek() != quote) take(escapes && peek() == '\\' ? 2 : 1);
+            if (at_ >= sql_.size()) return unterminated(begun, quote == '"' ? "name" : "string");
+            take(1);
+        } while (escapes && peek() == quote);
     }
 
     void dollar() {
@@ -169,6 +170,14 @@ private:
         std::size_t length = 0;
         while (continues_name(peek(length + 1))) ++length;
         const std::string name{sql_.substr(at_ + 1, length)};
+        // It would be one word with its number: a:b is a$1.
+        const char before = at_ > 0 ? sql_[at_ - 1] : ' ';
+        if (continues_name(before) || before == '$' || peek(length + 1) == '$') {
+            fault(
+                fmt::format("parameter \"{}\" has no blank beside it", name),
+                "Write a blank; within the brackets of a slice, one after the colon for a column."
+            );
+        }
         const auto found = std::ranges::find(placeholders_, name, &Placeholder::name);
         if (found == placeholders_.end()) {
             fault(

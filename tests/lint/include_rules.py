@@ -36,7 +36,9 @@ PROJECT_INCLUDES = {
         "pq", "pgoutput", "config/settings.hpp", "history_writer/history_table.hpp",
         "history_writer/pg/key_sql.hpp", "history_writer/pg/wide_keys.hpp",
     },
-    "reports": {"reading", "pq", "config/error.hpp", "config/read_file.hpp"},
+    "reports": {
+        "reading", "pq", "config/error.hpp", "config/read_file.hpp", "log/printable.hpp",
+    },
     "following": {
         "reading", "pq", "pgoutput", "config/settings.hpp", "history_writer/table_pattern.hpp",
         "history_writer/history_table.hpp", "history_writer/pg/metadata.hpp",

@@ -151,6 +151,18 @@ TEST_CASE("the SQL uses exactly the parameters that are declared", "[reports]") 
     );
     CHECK(faults_of("SELECT $1") == Faults{"1: a parameter has a number"});
     CHECK(faults_of("-- name: a\n") == Faults{"2: the report has no statement"});
+    CHECK(faults_of("-- name: a\n--") == Faults{"2: the report has no statement"});
+    CHECK(faults_of("") == Faults{"1: the report has no statement"});
     CHECK(faults_of("SELECT 1; SELECT 2") == Faults{"1: the report has more than one statement"});
     CHECK(faults_of("DELETE FROM t") == Faults{"1: the report does not begin with SELECT"});
+}
+
+TEST_CASE("a definition is lines of text", "[reports]") {
+    const Faults control{"1: a control character in the definition"};
+    CHECK(faults_of("-- description: a\rb\nSELECT 1") == control);
+    CHECK(faults_of("-- param: a text = 'b\x1B'\nSELECT 1") == control);
+    CHECK(faults_of("-- description:\ta\r\nSELECT 1").empty());
+    const Faults wrong{"2: the file is not UTF-8, or holds NUL"};
+    CHECK(faults_of("-- name: a\nSELECT '\xFF'") == wrong);
+    CHECK(faults_of(std::string{"-- name: a\nSELECT '\0'", 21}) == wrong);
 }

@@ -118,3 +118,17 @@ TEST_CASE("any prefix of a statement gives SQL or faults", "[reports]") {
         CHECK((!result.faults.empty() || !result.sql.empty()));
     }
 }
+
+TEST_CASE("a name beside a word is refused: they would become one", "[reports]") {
+    for (const char* sql :
+         {"SELECT x:a", "SELECT 1:a", "SELECT $:a", "SELECT :a$", "SELECT x[y:a]"}) {
+        CAPTURE(sql);
+        CHECK(faults_of(sql) == std::vector<Fault>{{10, "parameter \"a\" has no blank beside it"}});
+    }
+}
+
+TEST_CASE("many strings side by side are one string", "[reports]") {
+    std::string sql = "SELECT E'";
+    for (int i = 0; i < 500'000; ++i) sql += "''";
+    CHECK(numbered(sql + "'") == sql + "'");
+}
