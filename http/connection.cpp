@@ -5,8 +5,6 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <algorithm>
-#include <string_view>
 #include <utility>
 
 namespace pgchronicle::http {
@@ -16,7 +14,6 @@ namespace {
 namespace beast = boost::beast;
 namespace asio = boost::asio;
 
-constexpr std::uint32_t head_bytes_max = 16U << 10U;
 /// A head, and the beginning of the next one.
 constexpr std::size_t buffer_bytes_max = 32U << 10U;
 /// A client that never reconnects is asked to, now and then, so that none is kept for ever.
@@ -30,34 +27,6 @@ constexpr std::size_t discard_bytes_max = 16U << 20U;
 constexpr std::chrono::milliseconds linger_time{2'000};
 
 constexpr unsigned http_1_1 = 11;
-
-std::string field(const auto& message, beast::http::field name) {
-    const auto value = message[name];
-    return {value.data(), value.size()};
-}
-
-Refusal body_refusal() {
-    return Refusal{
-        {413, "body_too_large", "the request has a body", "Requests have none here.", {}, {}}};
-}
-
-Refusal refusal_of(const beast::error_code& error) {
-    using Error = beast::http::error;
-    if (error == Error::header_limit || error == Error::buffer_overflow) {
-        return Refusal{
-            {431,
-             "head_too_large",
-             "the head of the request is too large",
-             "It may have " + std::to_string(head_bytes_max) + " bytes.",
-             {},
-             {}}};
-    }
-    if (error == Error::body_limit) return body_refusal();
-    if (error == Error::bad_version) {
-        return Refusal{{505, "bad_version", "HTTP 1.1 is spoken here", {}, {}, {}}};
-    }
-    return bad_request("the request is not HTTP", error.message() + ".");
-}
 
 }  // namespace
 
@@ -122,8 +91,7 @@ void Connection::await_request() {
 void Connection::read_head() {
     idle_ = false;
     parser_.emplace();
-    parser_->header_limit(head_bytes_max);
-    parser_->body_limit(0);
+    set_limits(*parser_);
     // One deadline for all of it, however the bytes trickle in.
     stream_.expires_after(context_.limits.request_timeout);
     beast::http::async_read_header(
@@ -148,14 +116,15 @@ void Connection::on_head(const beast::error_code& error) {
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive() && ++answered_ < requests_max && !draining_;
     head_only_ = message.method() == beast::http::verb::head;
-    origin_ = field(message, beast::http::field::origin);
+    const auto origin = message[beast::http::field::origin];
+    origin_ = {origin.data(), origin.size()};
     stream_.expires_never();  // Ours to answer now; the target has time-outs of its own.
-    if (const auto why = objection()) {
+    if (const auto why = objection_to(*parser_)) {
         refuse(*why);
         return;
     }
     try {
-        auto request = take_request();
+        auto request = to_request(*parser_);
         context_.responder.answer(
             std::move(request),
             [me = self()](const SharedAnswer& answer) { me->reply(answer); },
@@ -168,41 +137,6 @@ void Connection::on_head(const beast::error_code& error) {
     } catch (const Refusal& refusal) {
         reply(std::make_shared<const Answer>(answer_of(refusal)));
     }
-}
-
-std::optional<Refusal> Connection::objection() const {
-    const auto& message = parser_->get();
-    const auto lengths = message.count(beast::http::field::content_length);
-    if (message.count(beast::http::field::transfer_encoding) > 0 || lengths > 1) {
-        return bad_request("the request has a body of unclear length", "Requests have none here.");
-    }
-    if (const auto length = parser_->content_length(); length && *length > 0) {
-        return body_refusal();
-    }
-    const bool one_host = message.count(beast::http::field::host) == 1;
-    if (message.version() >= http_1_1 && !one_host) {
-        return bad_request("the request does not name one host");
-    }
-    return std::nullopt;
-}
-
-Request Connection::take_request() const {
-    const auto& message = parser_->get();
-    Request request;
-    request.method = std::string{message.method_string()};
-    request.target = std::string{message.target()};
-    auto target = parse_target(request.target);
-    request.path = std::move(target.path);
-    request.query = std::move(target.query);
-    if (message.count(beast::http::field::host) > 0) {
-        request.host = field(message, beast::http::field::host);
-    }
-    request.if_none_match = field(message, beast::http::field::if_none_match);
-    request.accept_encoding = field(message, beast::http::field::accept_encoding);
-    request.origin = origin_;
-    const auto last = message["Last-Event-ID"];
-    request.last_event_id = std::string{last.data(), last.size()};
-    return request;
 }
 
 void Connection::reply(const SharedAnswer& answer) {

@@ -1,13 +1,12 @@
 #pragma once
 
 #include "http/clients.hpp"
+#include "http/request_head.hpp"
 #include "http/responder.hpp"
 #include "http/wire.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
 
 #include <chrono>
@@ -49,15 +48,10 @@ public:
     void cut() override;
 
 private:
-    using Parser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
-
     std::shared_ptr<Connection> self();
     void await_request();
     void read_head();
     void on_head(const boost::beast::error_code& error);
-    /// Why the request cannot be taken, if so; the connection ends with that.
-    [[nodiscard]] std::optional<Refusal> objection() const;
-    [[nodiscard]] Request take_request() const;
     void reply(const SharedAnswer& answer);
     void refuse(const Refusal& refusal);
     void write(const SharedAnswer& answer, bool last);
@@ -69,7 +63,7 @@ private:
     std::shared_ptr<Clients> clients_;  ///< Of the context, which may go first at the end.
     boost::beast::tcp_stream stream_;
     boost::beast::flat_buffer buffer_;
-    std::optional<Parser> parser_;
+    std::optional<RequestParser> parser_;
     std::optional<wire::Response> response_;
     std::optional<wire::Serializer> serializer_;
     std::string origin_;
