@@ -184,12 +184,14 @@ void leave_out_later(
     std::vector<HistoryTable>& tables,
     ExportResult& exported
 ) {
-    const auto later = std::ranges::stable_partition(tables, [&](const HistoryTable& table) {
-        return !begins_after(target, table, moment);
-    });
-    if (later.begin() == tables.begin()) return;
-    for (const auto& table : later) exported.begin_later.push_back(table.name());
-    tables.erase(later.begin(), tables.end());
+    // Not the one of std::ranges: clang 14 cannot read what it returns.
+    const auto later =
+        std::stable_partition(tables.begin(), tables.end(), [&](const HistoryTable& table) {
+            return !begins_after(target, table, moment);
+        });
+    if (later == tables.begin()) return;
+    for (auto it = later; it != tables.end(); ++it) exported.begin_later.push_back(it->name());
+    tables.erase(later, tables.end());
 }
 
 }  // namespace
