@@ -23,8 +23,7 @@ ARGUMENTS = [
 
 # Keys as WebDriver names them.
 TAB, ENTER, ESCAPE = "\ue004", "\ue007", "\ue00c"
-UP, DOWN, LEFT, RIGHT, HOME, END = "\ue013", "\ue015", "\ue012", "\ue014", "\ue011", "\ue010"
-SHIFT, SPACE = "\ue008", " "
+UP, DOWN, HOME, END, SPACE = "\ue013", "\ue015", "\ue011", "\ue010", " "
 
 
 class BrowserError(AssertionError):
@@ -101,11 +100,6 @@ class Browser:
             actions += [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         self._call("POST", "/actions", {"actions": [
             {"type": "key", "id": "keyboard", "actions": actions}]})
-
-    def press_shifted(self, key):
-        self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
-            {"type": "keyDown", "value": SHIFT}, {"type": "keyDown", "value": key},
-            {"type": "keyUp", "value": key}, {"type": "keyUp", "value": SHIFT}]}]})
 
     def click(self, selector):
         self.script("document.querySelector(arguments[0]).click()", selector)

@@ -8,7 +8,7 @@ from .cluster import free_port
 from .pgchronicle import REPO
 
 # Kept out of git; a person looks at them after a change of the page.
-SCREENSHOTS = os.environ.get("PGCHRONICLE_SCREENSHOTS", REPO / "build" / "screenshots")
+SCREENSHOTS = REPO / os.environ.get("PGCHRONICLE_SCREENSHOTS", "build/screenshots")
 
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
 
@@ -39,9 +39,8 @@ def headers_of(url):
 
 
 def screenshot(browser, name):
-    folder = SCREENSHOTS if hasattr(SCREENSHOTS, "joinpath") else REPO / SCREENSHOTS
-    folder.mkdir(parents=True, exist_ok=True)
-    browser.screenshot(folder / f"{name}.png")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    browser.screenshot(SCREENSHOTS / f"{name}.png")
 
 
 def faults_of_console(browser):

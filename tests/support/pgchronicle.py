@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 import weakref
 from datetime import datetime
 from pathlib import Path
@@ -257,9 +256,6 @@ class Pipeline:
         self.config = config
         self.write_text(to_yaml(config))
 
-    def change_config(self, **changes):
-        self.set_config(merge(self.config, changes))
-
     def write_text(self, text):
         self.config_path.write_text(text)
         self.config_path.chmod(0o600)
@@ -391,9 +387,3 @@ def catch_up(service, source, target, pipeline, timeout=60):
                      and tables_to_copy(target, pipeline) == 0, timeout,
                      f"the checkpoint to reach {end >> 32:X}/{end & 0xFFFFFFFF:X}")
     return end
-
-
-def seconds_until(condition, timeout, what):
-    start = time.monotonic()
-    wait_until(condition, timeout, what)
-    return time.monotonic() - start

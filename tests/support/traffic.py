@@ -3,7 +3,6 @@
 import random
 import subprocess
 import threading
-from pathlib import Path
 
 import psycopg2
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import re
 import socket
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from .cluster import free_port
 from .waiting import wait_until
@@ -168,13 +168,5 @@ def answers(web, path):
         return False
 
 
-def position(web):
-    return web.get("/health")["position"]
-
-
 def wait_ready(web, timeout=30):
     wait_until(lambda: answers(web, "/ready"), timeout, "HTTP to be ready")
-
-
-__all__ = ["Answer", "Events", "Raw", "Web", "answers", "position", "quote", "serve",
-           "wait_ready"]

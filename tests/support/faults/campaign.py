@@ -214,7 +214,3 @@ class FaultCampaign:
     @property
     def failed(self):
         return [name for name, tally in self.tallies.items() if tally.failures]
-
-    @property
-    def untried(self):
-        return [name for name, tally in self.tallies.items() if not tally.tries]

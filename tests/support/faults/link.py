@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 
-SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+SO_ATTACH_FILTER = 26
 COMMITTED = b"COMMIT\0"  # The command tag with which a server answers COMMIT.
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST.
 CHUNK = 65536
