@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What serving HTTP under load gives, and what it takes from the replication.
 
 Runs wrk against a report of a small table, and measures how long the replication takes to drain a
