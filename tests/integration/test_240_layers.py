@@ -5,55 +5,26 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from support.example_script import assert_ran_and_left_nothing, run_example
 from support.finance import Finance, psql
-from support.pgchronicle import EXIT_DONE
+from support.pgchronicle import EXIT_DONE, REPO
 
-REPO = Path(__file__).resolve().parents[2]
 EXAMPLE = REPO / "examples" / "layers"
 CHECKS = sorted(path.stem for path in (EXAMPLE / "reports").glob("check_*.sql"))
 REPORTS = sorted(path.stem for path in (EXAMPLE / "reports").glob("*.sql"))
 
 
-def run(program, *command, **variables):
-    return subprocess.run(command, env={**os.environ, "PGCHRONICLE_BIN": program, **variables},
-                          capture_output=True, text=True, timeout=240, check=False)
-
-
-def processes_of(folder):
-    """Processes whose command line names the folder: `make layers` must leave none."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if folder in words:
-            found.append(words)
-    return found
-
-
 @pytest.fixture(scope="module")
-def layers(program_path, tmp_path_factory):
+def layers(tmp_path_factory):
     """One run of it, and the folder with its reports."""
     out = tmp_path_factory.mktemp("layers") / "reports"
-    return run(program_path, str(REPO / "scripts" / "layers"), PGCHRONICLE_LAYERS_OUT=str(out)), out
-
-
-@pytest.fixture(scope="module")
-def program_path():
-    from support.pgchronicle import binary
-    return binary()
+    return run_example("layers", PGCHRONICLE_LAYERS_OUT=str(out)), out
 
 
 def test_make_layers_runs_from_nothing_and_leaves_nothing(layers):
-    result, _ = layers
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    assert "nothing is left running" in result.stdout
-    assert processes_of("/tmp/pgchronicle-layers.") == []
-    assert list(Path("/tmp").glob("pgchronicle-layers.*")) == []
+    assert_ran_and_left_nothing(layers[0], "layers")
 
 
 def test_checks_say_fail_for_the_fault_and_pass_without_it(layers):
@@ -90,8 +61,9 @@ def test_a_check_that_cannot_be_made_is_no_pass(tmp_path):
     broken = tmp_path / "pgchronicle"
     broken.write_text("#!/bin/sh\necho 'could not connect' >&2\nexit 4\n")
     broken.chmod(0o755)
-    result = run("", str(EXAMPLE / "scheduled-reports"), str(tmp_path / "out"),
-                 PGCHRONICLE=str(broken))
+    result = subprocess.run([EXAMPLE / "scheduled-reports", tmp_path / "out"],
+                            env={**os.environ, "PGCHRONICLE": str(broken)},
+                            capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert "PASS" not in result.stdout
     assert "could not be made" in result.stderr
@@ -132,7 +104,8 @@ def test_systemd_accepts_the_units(unit, tmp_path):
         text = path.read_text().replace("/usr/share/pgchronicle/layers", str(EXAMPLE))
         (tmp_path / path.name).write_text(
             text.replace("Documentation=file:///usr/share/doc/pgchronicle/README.md\n", ""))
-    result = run("", "systemd-analyze", "verify", "--man=no", str(tmp_path / unit.name))
+    result = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / unit.name],
+                            capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (0, "")
 
 

@@ -9,41 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from support.pgchronicle import binary
+from support.example_script import assert_ran_and_left_nothing, run_example
+from support.pgchronicle import REPO
 from support.waiting import wait_until
 
-REPO = Path(__file__).resolve().parents[2]
 EXAMPLE = REPO / "examples" / "invoices"
-
-
-def run(*command, input_text=None, **variables):
-    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True,
-                          timeout=240, check=False, input=input_text)
-
-
-def processes_of(folder):
-    """Processes whose command line names the folder: `make invoices` must leave none."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if folder in words:
-            found.append(words)
-    return found
 
 
 @pytest.fixture(scope="module")
 def invoices():
-    return run(str(REPO / "scripts" / "invoices"), PGCHRONICLE_BIN=binary())
+    return run_example("invoices")
 
 
 def test_make_invoices_runs_from_nothing_and_leaves_nothing(invoices):
-    assert invoices.returncode == 0, invoices.stdout[-3000:] + invoices.stderr[-3000:]
-    assert "nothing is left running" in invoices.stdout
-    assert processes_of("/tmp/pgchronicle-invoices.") == []
-    assert list(Path("/tmp").glob("pgchronicle-invoices.*")) == []
+    assert_ran_and_left_nothing(invoices, "invoices")
 
 
 def test_each_invoice_is_assessed_once_by_sql_and_at_least_once_by_the_program(invoices):
@@ -76,7 +55,9 @@ def test_the_program_adds_a_verdict_once(tmp_path):
     change = json.dumps({"position": "0/1/1", "values": {"invoice_id": 7, "amount_usd": 90_000}})
     path = tmp_path / "verdicts"
     for _ in range(2):
-        result = run(str(EXAMPLE / "assess-invoice"), input_text=change, RISK_FILE=str(path))
+        result = subprocess.run([EXAMPLE / "assess-invoice"], input=change, text=True,
+                                env={**os.environ, "RISK_FILE": str(path)}, capture_output=True,
+                                timeout=60, check=False)
         assert (result.returncode, result.stderr) == (0, "")
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
         {"position": "0/1/1", "invoice_id": 7, "verdict": "high"}]

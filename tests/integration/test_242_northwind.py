@@ -5,10 +5,10 @@ import json
 import os
 import subprocess
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
+from support.example_script import assert_ran_and_left_nothing, run_example
 from support.finance import Existing, psql
 from support.pgchronicle import REPO
 
@@ -20,12 +20,9 @@ TABLES = {"categories", "customer_customer_demo", "customer_demographics", "cust
           "suppliers", "territories", "us_states"}
 
 
-def northwind(program, folder, **env):
-    result = subprocess.run(
-        [REPO / "scripts" / "northwind"], capture_output=True, text=True, timeout=280,
-        env={**{k: v for k, v in os.environ.items() if not k.startswith("PG")},
-             "PGCHRONICLE_BIN": program, "NORTHWIND_KEEP": str(folder), **env})
-    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+def northwind(folder, **variables):
+    result = run_example("northwind", timeout=280, NORTHWIND_KEEP=str(folder), **variables)
+    assert_ran_and_left_nothing(result, "northwind")
     return result.stdout
 
 
@@ -53,8 +50,8 @@ def check_files(folder, given):
     assert not [path for path in folder.rglob(".*") if path.is_dir()]
 
 
-def test_the_example_runs_from_nothing_and_its_check_passes(program, tmp_path):
-    said = northwind(program, tmp_path)
+def test_the_example_runs_from_nothing_and_its_check_passes(tmp_path):
+    said = northwind(tmp_path)
     assert "13 tables, 6 details, two days" in said
     check_files(tmp_path, REPO / "examples" / "northwind" / "data" / "order_details.csv")
 
@@ -139,8 +136,8 @@ def test_a_past_day_stands_at_its_end_whenever_it_is_first_run(shop):
 
 
 @pytest.mark.skipif(not (GIVEN / "northwind.sql").is_file(), reason="the user's data is not here")
-def test_it_runs_on_the_data_that_was_given(program, tmp_path):
-    said = northwind(program, tmp_path, NORTHWIND_SQL=str(GIVEN / "northwind.sql"),
+def test_it_runs_on_the_data_that_was_given(tmp_path):
+    said = northwind(tmp_path, NORTHWIND_SQL=str(GIVEN / "northwind.sql"),
                      NORTHWIND_CSV=str(GIVEN / "order_details.csv"))
     assert "13 tables, 2155 details, two days" in said
     check_files(tmp_path, GIVEN / "order_details.csv")
@@ -163,10 +160,10 @@ def test_a_folder_that_a_killed_run_set_aside_is_put_back(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["2026-03-01"]
 
 
-def test_steps_say_how_they_are_used(program):
-    pipeline = REPO / "examples" / "northwind" / "pipeline"
+def test_steps_say_how_they_are_used():
+    pipeline = EXAMPLE / "pipeline"
     for arguments, code, part in ((["--help"], 0, "extract-postgres DAY"), ([], 2, "pipeline all"),
                                   (["load", "yesterday"], 2, "like 2026-03-03")):
         result = subprocess.run([pipeline, *arguments], capture_output=True, text=True, timeout=20)
         assert (result.returncode, part in result.stdout + result.stderr) == (code, True)
-    assert Path(pipeline).stat().st_mode & 0o111
+    assert pipeline.stat().st_mode & 0o111

@@ -1,45 +1,23 @@
 """`make demo`, the finance example from nothing: it comes to its end, and leaves nothing."""
 
-import os
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from support.pgchronicle import REPO
+from support.example_script import assert_ran_and_left_nothing, run_example
 
 TABLES = ("customers", "products", "orders", "order_items")
 VIEWS = ("open_orders_by_delivery_date_status", "top_delivery_dates_open_orders",
          "open_pending_items_by_product", "top_customers_with_pending_orders")
 
 
-def processes_of(folder):
-    """Processes whose command line names the folder: `make demo` must leave none."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if folder in words:
-            found.append(words)
-    return found
-
-
 @pytest.fixture(scope="module")
-def demo(program):
-    return subprocess.run(
-        [REPO / "scripts" / "demo"], capture_output=True, text=True, timeout=120, check=False,
-        env={**{k: v for k, v in os.environ.items() if not k.startswith("PG")},
-             "PGCHRONICLE_BIN": program, "PGCHRONICLE_DEMO_SECONDS": "1"})
+def demo():
+    return run_example("demo", timeout=120, PGCHRONICLE_DEMO_SECONDS="1")
 
 
 def test_it_comes_to_its_end_and_leaves_nothing(demo):
-    assert demo.returncode == 0, demo.stdout[-3000:] + demo.stderr[-3000:]
-    assert "nothing is left running" in demo.stdout
-    assert processes_of("/tmp/pgchronicle-demo.") == []
-    assert list(Path("/tmp").glob("pgchronicle-demo.*")) == []
+    assert_ran_and_left_nothing(demo, "demo")
 
 
 def test_the_history_is_shown_and_equals_the_source(demo):
