@@ -9,7 +9,7 @@ def test_a_lost_answer_is_noticed(scene):
     scene.source.execute("create table operations.t (id integer primary key, v text)")
     scene.publish()
     with Link(scene.source_cluster.port) as link:
-        scene.configure(source={"dsn": link.through(scene.pipeline.config["source"]["dsn"]),
+        scene.configure(source={"dsn": link.dsn_through(scene.pipeline.config["source"]["dsn"]),
                                 "receive_timeout": "2s"})
         service = scene.start_streaming()
         scene.catch_up(service)

@@ -342,7 +342,7 @@ def test_a_pipeline_at_work_is_none(scene):
 
     thread = threading.Thread(target=traffic)
     with Link(scene.target_cluster.port) as link:
-        scene.configure(target={"dsn": link.through(direct)})
+        scene.configure(target={"dsn": link.dsn_through(direct)})
         link.delay_seconds = 0.05
         thread.start()
         try:

@@ -2,9 +2,9 @@
 
 import contextlib
 import re
-import socket
 import struct
-import threading
+
+from .proxy import CHUNK, Proxy
 
 SSL_REQUEST = struct.pack(">ii", 8, 80877103)
 _CANCEL = 80877102
@@ -16,6 +16,9 @@ class Conversation:
 
     def __init__(self):
         self.sent = b""
+
+    def hear(self, data):
+        self.sent += data
 
     @property
     def start_up(self):
@@ -39,63 +42,33 @@ class Conversation:
         return self.sent[4:8] == struct.pack(">i", _CANCEL)
 
 
-class RecordingProxy:
-    """Use as a context manager."""
+class RecordingProxy(Proxy):
+    """Passes everything on, and keeps a conversation for each connection."""
 
     def __init__(self, server_port, answer=None):
         """With `answer` there is no server: it is called with each piece that a client sends, and
         gives the bytes that go back."""
-        self._server_port = server_port
+        super().__init__(server_port)
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
         self.conversations = []
-        self._open = []
 
     def sent(self):
         return b"".join(conversation.sent for conversation in self.conversations)
 
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        for opened in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._open.append(client)
-                conversation = Conversation()
-                self.conversations.append(conversation)
-                if self._answer:
-                    self._thread(self._talk, client, conversation)
-                    continue
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-                self._open.append(server)
-                self._thread(self._pump, client, server, conversation)
-                self._thread(self._pump, server, client, None)
-
-    @staticmethod
-    def _thread(target, *arguments):
-        threading.Thread(target=target, args=arguments, daemon=True).start()
-
-    @staticmethod
-    def _pump(reader, writer, conversation):
-        with contextlib.suppress(OSError):
-            while data := reader.recv(65536):
-                if conversation:
-                    conversation.sent += data
-                writer.sendall(data)
-        with contextlib.suppress(OSError):
-            writer.shutdown(socket.SHUT_WR)
+    def _connected(self, client):
+        self._open.append(client)
+        conversation = Conversation()
+        self.conversations.append(conversation)
+        if self._answer:
+            self._thread(self._talk, client, conversation)
+            return
+        server = self._reach_server()
+        self._open.append(server)
+        self._thread(self._pump, client, server, conversation.hear)
+        self._thread(self._pump, server, client)
 
     def _talk(self, client, conversation):
         with contextlib.suppress(OSError):
-            while data := client.recv(65536):
-                conversation.sent += data
+            while data := client.recv(CHUNK):
+                conversation.hear(data)
                 client.sendall(self._answer(data))

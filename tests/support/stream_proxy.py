@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 
+from .proxy import Proxy
+
 HEADER_BYTES = 5  # Tag and length.
 
 
@@ -41,20 +43,13 @@ def pgoutput_tag(tag, payload):
     return None
 
 
-class StreamProxy:
-    """Use as a context manager. Only streams (connections in COPY BOTH) are tampered with."""
+class StreamProxy(Proxy):
+    """Only streams (connections in COPY BOTH) are tampered with."""
 
     def __init__(self, server_port):
-        self.server_port = server_port
+        super().__init__(server_port)
         self.rewrite = None  # Called with tag, payload and the whole message; gives what to pass.
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open = []
         self._streams = []
-
-    def dsn_through(self, dsn):
-        return (dsn.replace(f"port={self.server_port}", f"port={self.port}")
-                + " sslmode=disable gssencmode=disable")
 
     def say(self, data):
         """Sends messages of ours on the newest stream, between two of the server's."""
@@ -67,32 +62,11 @@ class StreamProxy:
         client, _ = self._streams[-1]
         client.shutdown(socket.SHUT_RDWR)
 
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        for opened in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.server_port))
-                self._open += [client, server]
-                for pump in (self._to_server, self._to_client):
-                    threading.Thread(target=pump, args=(client, server), daemon=True).start()
-
-    @staticmethod
-    def _to_server(client, server):
-        with contextlib.suppress(OSError):
-            while data := client.recv(65536):
-                server.sendall(data)
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_WR)  # Also where a killed client has reset the connection.
+    def _connected(self, client):
+        server = self._reach_server()
+        self._open += [client, server]
+        self._thread(self._pump, client, server)
+        self._thread(self._to_client, client, server)
 
     def _to_client(self, client, server):
         reader = server.makefile("rb")

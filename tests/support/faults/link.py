@@ -1,7 +1,7 @@
 """A TCP connection that misbehaves: bytes are lost, cut, split or slow.
 
 Everything passes unchanged until a fault says otherwise. Connections must come without TLS:
-through() sees to that.
+dsn_through() sees to that.
 """
 
 import contextlib
@@ -12,10 +12,11 @@ import struct
 import threading
 import time
 
+from ..proxy import CHUNK, Proxy
+
 SO_ATTACH_FILTER = 26
 COMMITTED = b"COMMIT\0"  # The command tag with which a server answers COMMIT.
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST.
-CHUNK = 65536
 
 
 class _Instruction(ctypes.Structure):
@@ -49,11 +50,11 @@ class _Connection:
             end.close()
 
 
-class Link:
-    """Use as a context manager: a proxy between the program and one server."""
+class Link(Proxy):
+    """A proxy whose every connection can be made to fail."""
 
     def __init__(self, server_port, seed=0):
-        self.server_port = server_port
+        super().__init__(server_port)
         self.piece_bytes = None  # What a server says arrives in pieces of this size.
         self.bytes_per_second = None  # The same, at this speed.
         self.delay_seconds = 0  # What either side says arrives so much later.
@@ -62,23 +63,11 @@ class Link:
         self.resets_left = 0  # So many connections end with RST, each after some random bytes.
         self.reset_bytes_max = 100_000
         self._chance = random.Random(seed)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
         self._connections = []
         self._lock = threading.Lock()
 
-    def through(self, dsn):
-        return (dsn.replace(f"port={self.server_port}", f"port={self.port}")
-                + " sslmode=disable gssencmode=disable")
-
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
     def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().__exit__()
         self.cut()
 
     # -- faults ------------------------------------------------------------------------------
@@ -113,22 +102,19 @@ class Link:
 
     # -- passing on --------------------------------------------------------------------------
 
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                try:
-                    server = socket.create_connection(("127.0.0.1", self.server_port))
-                except OSError:  # The server is down; so is what leads to it.
-                    client.close()
-                    continue
-                for end in (client, server):
-                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = _Connection(client, server, self._draw_reset())
-                with self._lock:
-                    self._connections.append(connection)
-                for pump in (self._to_server, self._to_client):
-                    threading.Thread(target=pump, args=(connection,), daemon=True).start()
+    def _connected(self, client):
+        try:
+            server = self._reach_server()
+        except OSError:  # The server is down; so is what leads to it.
+            client.close()
+            return
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(client, server, self._draw_reset())
+        with self._lock:
+            self._connections.append(connection)
+        self._thread(self._to_server, connection)
+        self._thread(self._to_client, connection)
 
     def _draw_reset(self):
         if self.resets_left <= 0:

@@ -11,7 +11,7 @@ class _Network(Fault):
         cluster = world.source_cluster if self.side == "source" else world.target_cluster
         self.direct = world.scene.pipeline.config[self.side]["dsn"]
         self.link = Link(cluster.port, self.chance.random()).__enter__()
-        world.restart_with(**{self.side: {"dsn": self.link.through(self.direct)}})
+        world.restart_with(**{self.side: {"dsn": self.link.dsn_through(self.direct)}})
         self.strike(world)
 
     def strike(self, world):
