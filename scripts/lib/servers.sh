@@ -6,6 +6,7 @@
 #   server_psql DIR DATABASE [ARG]...       psql as the superuser, over DIR's socket
 #   free_port PREFERRED                     that TCP port, or another that nobody listens on
 #   wait_for SECONDS WHAT COMMAND...        polls COMMAND until it succeeds
+#   end_process PID SIGNAL                  ends a child of the script, and gives its exit code
 #
 # A server listens on 127.0.0.1:PORT with passwords, and on a socket in DIR without: DIR has
 # mode 0700. PostgreSQL refuses to run as root, so root runs it as the system user postgres;
@@ -99,4 +100,12 @@ wait_for() {
         fi
         sleep 0.1
     done
+}
+
+end_process() {
+    local pid=$1 status=0
+    kill "-$2" "$pid" 2>/dev/null || true
+    wait_for 15 "process $pid to end" eval "! kill -0 $pid 2>/dev/null" || kill -KILL "$pid"
+    wait "$pid" 2>/dev/null || status=$?
+    return "$status"
 }
