@@ -8,8 +8,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from support.browser import Browser  # noqa: E402
 from support.cluster import ClusterFactory  # noqa: E402
-from support.pgchronicle import binary  # noqa: E402
+from support.finance import Finance  # noqa: E402
+from support.pgchronicle import EXIT_DONE, binary  # noqa: E402
 from support.roles import create_roles  # noqa: E402
 from support.scene import Scene  # noqa: E402
 
@@ -72,6 +74,28 @@ def new_cluster(factory, request):
 def program():
     """The program under test has to exist: a missing one is a failure and no skip."""
     return binary()
+
+
+@pytest.fixture(scope="module")
+def live_finance(program, tmp_path_factory):
+    """The finance example, streaming, on servers of the module's own."""
+    factory = ClusterFactory()
+    made = Finance(factory.create("finance_source", "source").start(),
+                   factory.create("finance_target", "target").start(),
+                   tmp_path_factory.mktemp("finance"))
+    made.service = made.start_streaming()
+    yield made
+    assert made.service.stop() == EXIT_DONE
+    made.close()
+    factory.close()
+
+
+@pytest.fixture(scope="module")
+def tab():
+    """One browser for all scenes of a page."""
+    browser = Browser()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

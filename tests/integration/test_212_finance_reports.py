@@ -4,8 +4,7 @@ import csv
 import json
 
 import pytest
-from support.cluster import ClusterFactory
-from support.finance import EXAMPLE, Finance
+from support.finance import EXAMPLE
 from support.pgchronicle import EXIT_CHECK_FAILED, EXIT_DONE, EXIT_USAGE
 
 OPEN = "status in ('OPEN', 'PENDING')"
@@ -14,13 +13,9 @@ STATUSES = {"open": OPEN, "all": "true", "pending": "status = 'PENDING'",
 
 
 @pytest.fixture(scope="module")
-def finance(program, tmp_path_factory):
+def finance(live_finance):
     """Traffic of hours, then rows of each kind that a report tells apart; and the stream behind."""
-    factory = ClusterFactory()
-    made = Finance(factory.create("finance_source", "source").start(),
-                   factory.create("finance_target", "target").start(),
-                   tmp_path_factory.mktemp("finance"))
-    service = made.start_streaming()
+    made = live_finance
     for call in ("upsert_customers(3)", "upsert_products(3)", "place_orders(30, 4)", "churn(2)"):
         made.source.execute(f"call operations.{call}")
     made.source.execute("""
@@ -38,12 +33,9 @@ def finance(program, tmp_path_factory):
         insert into operations.order_items (order_id, product_id, quanity)
         select min(order_id), currval('operations.products_product_id_seq'), null
         from operations.orders where status = 'PENDING'""")
-    made.catch_up(service)
+    made.catch_up(made.service)
     made.create_views()
-    yield made
-    assert service.stop() == EXIT_DONE
-    made.close()
-    factory.close()
+    return made
 
 
 def reported(finance, name, **parameters):
@@ -190,7 +182,7 @@ def test_a_report_follows_the_source(finance):
     before = dict(reported(finance, "orders_by_status")[1])
     finance.source.execute("update operations.orders set status = 'CANCELLED'"
                            " where status = 'COMPLETED'")
-    finance.catch_up(finance.pipeline.services[0])
+    finance.catch_up(finance.service)
     after = dict(reported(finance, "orders_by_status")[1])
     assert "COMPLETED" not in after
     assert after["CANCELLED"] == before["CANCELLED"] + before["COMPLETED"]

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from support.browser import DOWN, END, ENTER, ESCAPE, HOME, TAB, UP, Browser
-from support.page import (HOSTILE, faults_of_console, fits, foreign_hosts, headers_of,
+from support.browser import DOWN, END, ENTER, ESCAPE, HOME, TAB, UP
+from support.page import (HOSTILE, at_a_desk, faults_of_console, fits, foreign_hosts, headers_of,
                           low_contrasts, screenshot, serve, status_of, unlabelled, unseen_focus)
 from support.scene import Scene
 
@@ -74,23 +74,10 @@ def served(source_cluster, target_cluster, program, tmp_path_factory):
         scene.close()
 
 
-@pytest.fixture(scope="module")
-def tab():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def browser(tab):
-    """The browser as a person at a desk has it; a scene that expects a refusal reads the console
-    itself."""
-    tab.viewport(1200, 900)
-    tab.colours("light")
-    tab.console()
-    yield tab
-    assert faults_of_console(tab) == []
-    assert tab.script("return document.title.includes('pwned')") is False
+    with at_a_desk(tab):
+        yield tab
 
 
 def _open_row(browser, served, key, table="operations.orders", **more):

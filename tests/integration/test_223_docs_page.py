@@ -5,8 +5,8 @@ import urllib.request
 
 import pytest
 
-from support.browser import ENTER, SPACE, TAB, Browser
-from support.page import (HOSTILE, faults_of_console, fits, foreign_hosts, low_contrasts,
+from support.browser import ENTER, SPACE, TAB
+from support.page import (HOSTILE, at_a_desk, faults_of_console, fits, foreign_hosts, low_contrasts,
                           screenshot, serve, unlabelled, unseen_focus)
 from support.scene import Scene
 
@@ -41,24 +41,13 @@ def served(source_cluster, target_cluster, program, tmp_path_factory):
         scene.close()
 
 
-@pytest.fixture(scope="module")
-def tab():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def page(tab, served):
     """The page, open and read."""
-    tab.viewport(1200, 900)
-    tab.colours("light")
-    tab.open(served + "/docs")
-    tab.wait("document.querySelector('#operations details')")
-    tab.console()
-    yield tab
-    assert faults_of_console(tab) == []
-    assert tab.script("return document.title.includes('pwned')") is False
+    with at_a_desk(tab):
+        tab.open(served + "/docs")
+        tab.wait("document.querySelector('#operations details')")
+        yield tab
 
 
 def _openapi(served):

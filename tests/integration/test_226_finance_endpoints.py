@@ -1,9 +1,6 @@
 """Every endpoint of the first document, with right and wrong parameters, on live data."""
 
 import pytest
-from support.cluster import ClusterFactory
-from support.finance import Finance
-from support.pgchronicle import EXIT_DONE
 from support.waiting import wait_until
 from support.web import Web
 
@@ -13,12 +10,8 @@ STATUSES = {"open": "status in ('OPEN', 'PENDING')", "all": "true",
 
 
 @pytest.fixture(scope="module")
-def finance(program, tmp_path_factory):
-    factory = ClusterFactory()
-    made = Finance(factory.create("finance_source", "source").start(),
-                   factory.create("finance_target", "target").start(),
-                   tmp_path_factory.mktemp("finance"))
-    made.service = made.start_streaming()
+def finance(live_finance):
+    made = live_finance
     made.web = Web(made.port)
     made.source.execute("""
         insert into operations.orders (order_date, delivery_date, customer_id, status)
@@ -26,10 +19,7 @@ def finance(program, tmp_path_factory):
                (array['OPEN', 'PENDING', 'COMPLETED', 'CANCELLED', 'PROCESSING'])[1 + n % 5]
         from generate_series(1, 40) n""")
     made.catch_up(made.service)
-    yield made
-    assert made.service.stop() == EXIT_DONE
-    made.close()
-    factory.close()
+    return made
 
 
 def rows(finance, sql):

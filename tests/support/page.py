@@ -1,5 +1,6 @@
 """A scene whose page is served, and what a browser has to find true on any of its views."""
 
+import contextlib
 import os
 import urllib.error
 import urllib.request
@@ -21,6 +22,18 @@ def serve(scene, **changes):
     base = f"http://{listen}"
     service.wait_for(lambda: status_of(base + "/health") == 200, 30, "an answer over HTTP")
     return service, base
+
+
+@contextlib.contextmanager
+def at_a_desk(tab):
+    """The browser as a person at a desk has it. In the end its console has no complaint: a scene
+    that expects a refusal reads that itself."""
+    tab.viewport(1200, 900)
+    tab.colours("light")
+    tab.console()
+    yield tab
+    assert faults_of_console(tab) == []
+    assert tab.script("return document.title.includes('pwned')") is False
 
 
 def status_of(url):
