@@ -6,54 +6,101 @@ from ..scene import SOURCE_PASSWORD, SOURCE_USER, TARGET_PASSWORD, TARGET_USER
 from ..waiting import wait_until
 from .base import Fault
 
+ROLES = {"source": SOURCE_USER, "target": TARGET_USER}
 REFUSED = "password authentication failed"
 
 
-class BackendTerminated(Fault):
+def end_ours(world, side):
+    """Ends what we have open there. There may be nothing while it still reconnects."""
+    end = {"source": world.scene.terminate_walsender, "target": world.scene.terminate_writer}
+    wait_until(end[side], 20, f"a connection of ours to the {side}")
+
+
+def wait_refused(world, said):
+    world.service.wait_for(lambda: said in world.service.log_text(), 20, "the refusal")
+
+
+class _Terminated(Fault):
+    side = ""
+
+    def inject(self, world):
+        for _ in range(5):
+            with world.reconnecting():
+                end_ours(world, self.side)
+            world.load.wait_more(self.chance.randint(1, 20))
+
+
+class BackendTerminated(_Terminated):
     name = "our backend on the target terminated, five times"
-
-    def inject(self, world):
-        for _ in range(5):
-            with world.reconnecting():
-                # There may be none while it still reconnects from the last time.
-                wait_until(world.scene.terminate_writer, 20, "a backend of ours")
-            world.load.wait_more(self.chance.randint(1, 20))
+    side = "target"
 
 
-class WalsenderTerminated(Fault):
+class WalsenderTerminated(_Terminated):
     name = "our walsender terminated, five times"
+    side = "source"
+
+
+class _RoleAltered(Fault):
+    """Our role is not what it was when we connect again."""
+
+    side = does = undoes = ""
+    refusal = None  # What the log says while it tries on.
 
     def inject(self, world):
-        for _ in range(5):
-            with world.reconnecting():
-                wait_until(world.scene.terminate_walsender, 20, "a walsender of ours")
-            world.load.wait_more(self.chance.randint(1, 20))
+        self._alter(world, self.does)
+        end_ours(world, self.side)
+        if self.refusal:
+            wait_refused(world, self.refusal)
+
+    def clear(self, world):
+        self._alter(world, self.undoes)
+
+    def _alter(self, world, how):
+        cluster = getattr(world, f"{self.side}_cluster")
+        cluster.execute(f"alter role {ROLES[self.side]} {how}")
 
 
-class TargetFull(Fault):
+class _Full(_RoleAltered):
+    does, undoes = "connection limit 0", "connection limit -1"
+    refusal = "too many connections"
+
+
+class TargetFull(_Full):
     name = "too many connections on the target (53300)"
-
-    def inject(self, world):
-        world.target_cluster.execute(f"alter role {TARGET_USER} connection limit 0")
-        wait_until(world.scene.terminate_writer, 20, "a backend of ours")
-        world.service.wait_for(lambda: "too many connections" in world.service.log_text(), 20,
-                               "the refusal")
-
-    def clear(self, world):
-        world.target_cluster.execute(f"alter role {TARGET_USER} connection limit -1")
+    side = "target"
 
 
-class SourceFull(Fault):
+class SourceFull(_Full):
     name = "too many connections on the source (53300)"
+    side = "source"
 
-    def inject(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} connection limit 0")
-        wait_until(world.scene.terminate_walsender, 20, "a walsender of ours")
-        world.service.wait_for(lambda: "too many connections" in world.service.log_text(), 20,
-                               "the refusal")
 
-    def clear(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} connection limit -1")
+class SourcePasswordRotated(_RoleAltered):
+    name = "password rotated on the source"
+    stops = REFUSED
+    side = "source"
+    does, undoes = "password 'rotated'", f"password '{SOURCE_PASSWORD}'"
+
+
+class TargetPasswordRotated(_RoleAltered):
+    name = "password rotated on the target"
+    stops = REFUSED
+    side = "target"
+    does, undoes = "password 'rotated'", f"password '{TARGET_PASSWORD}'"
+
+
+class SourceRoleDisabled(_RoleAltered):
+    name = "our role on the source may not log in any more"
+    stops = "is not permitted to log in"
+    side = "source"
+    does, undoes = "nologin", "login"
+
+
+class ReplicationTaken(_RoleAltered):
+    name = "REPLICATION taken from our role on the source (42501)"
+    stops = "must be superuser or replication role|permission denied to start WAL sender"
+    side = "source"
+    does, undoes = "noreplication", "replication"
 
 
 class TargetReadOnly(Fault):
@@ -62,64 +109,15 @@ class TargetReadOnly(Fault):
     def inject(self, world):
         world.target_cluster.execute(f'alter database "{world.scene.target.name}" '
                                      "set default_transaction_read_only = on")
-        wait_until(world.scene.terminate_writer, 20, "a backend of ours")
-        world.service.wait_for(lambda: "read-only transaction" in world.service.log_text(), 20,
-                               "the refusal")
+        end_ours(world, "target")
+        wait_refused(world, "read-only transaction")
 
     def clear(self, world):
         with world.scene.target.connect(default_transaction_read_only="off") as connection:
             connection.cursor().execute(f'alter database "{world.scene.target.name}" '
                                         "reset default_transaction_read_only")
         connection.close()
-        wait_until(world.scene.terminate_writer, 20, "the session that is read-only")
-
-
-class SourcePasswordRotated(Fault):
-    name = "password rotated on the source"
-    stops = REFUSED
-
-    def inject(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} password 'rotated'")
-        wait_until(world.scene.terminate_walsender, 20, "a walsender of ours")
-
-    def clear(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} password '{SOURCE_PASSWORD}'")
-
-
-class TargetPasswordRotated(Fault):
-    name = "password rotated on the target"
-    stops = REFUSED
-
-    def inject(self, world):
-        world.target_cluster.execute(f"alter role {TARGET_USER} password 'rotated'")
-        wait_until(world.scene.terminate_writer, 20, "a backend of ours")
-
-    def clear(self, world):
-        world.target_cluster.execute(f"alter role {TARGET_USER} password '{TARGET_PASSWORD}'")
-
-
-class SourceRoleDisabled(Fault):
-    name = "our role on the source may not log in any more"
-    stops = "is not permitted to log in"
-
-    def inject(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} nologin")
-        wait_until(world.scene.terminate_walsender, 20, "a walsender of ours")
-
-    def clear(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} login")
-
-
-class ReplicationTaken(Fault):
-    name = "REPLICATION taken from our role on the source (42501)"
-    stops = "must be superuser or replication role|permission denied to start WAL sender"
-
-    def inject(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} noreplication")
-        wait_until(world.scene.terminate_walsender, 20, "a walsender of ours")
-
-    def clear(self, world):
-        world.source_cluster.execute(f"alter role {SOURCE_USER} replication")
+        end_ours(world, "target")  # The session is read-only still.
 
 
 class TargetRefuses(Fault):
@@ -131,7 +129,7 @@ class TargetRefuses(Fault):
         self.before = self.rules.read_text()
         self.rules.write_text(f"host all {TARGET_USER} all reject\n{self.before}")
         world.target_cluster.reload()
-        wait_until(world.scene.terminate_writer, 20, "a backend of ours")
+        end_ours(world, "target")
 
     def clear(self, world):
         self.rules.write_text(self.before)

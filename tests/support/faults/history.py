@@ -3,28 +3,8 @@
 from .base import Fault
 
 
-class CurrentRowDeleted(Fault):
-    name = "a current version deleted from the history"
-    stops = "does not hold every row that was changed"
-    at_a_transaction = True
-
-    def inject(self, world):
-        with world.scene.target.transaction() as cursor:
-            cursor.execute(
-                "lock table analytics.tg_swap_history in share row exclusive mode;"
-                "create table public.taken (like analytics.tg_swap_history);"
-                "with gone as (delete from analytics.tg_swap_history where is_current and id = "
-                "  (select min(id) from analytics.tg_swap_history where is_current) returning *) "
-                "insert into public.taken select * from gone")
-
-    def clear(self, world):
-        with world.scene.target.transaction() as cursor:
-            cursor.execute("insert into analytics.tg_swap_history select * from public.taken;"
-                           "drop table public.taken")
-
-
 class _Altered(Fault):
-    """Statements on analytics.la_a_history, and those that take them back."""
+    """Statements on a history table, and those that take them back: one transaction each."""
 
     does = undoes = ""
     at_a_transaction = True
@@ -34,6 +14,18 @@ class _Altered(Fault):
 
     def clear(self, world):
         world.scene.target.execute(self.undoes)
+
+
+class CurrentRowDeleted(_Altered):
+    name = "a current version deleted from the history"
+    stops = "does not hold every row that was changed"
+    does = ("lock table analytics.tg_swap_history in share row exclusive mode;"
+            "create table public.taken (like analytics.tg_swap_history);"
+            "with gone as (delete from analytics.tg_swap_history where is_current and id = "
+            "  (select min(id) from analytics.tg_swap_history where is_current) returning *) "
+            "insert into public.taken select * from gone")
+    undoes = ("insert into analytics.tg_swap_history select * from public.taken;"
+              "drop table public.taken")
 
 
 class ColumnRenamed(_Altered):
