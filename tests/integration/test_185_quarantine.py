@@ -297,6 +297,11 @@ def left(scene, *statements, **configuration):
     return oracle, service, lsn
 
 
+def mend_and_release(scene):
+    scene.target.execute(MEND)
+    assert release(scene, "b").returncode == EXIT_DONE
+
+
 def test_its_changes_hold_nothing_back(scene):
     _, service, _ = left(scene)
     each(scene, *[f"update operations.b set v = 'skipped {n}'" for n in range(20)])
@@ -335,8 +340,7 @@ def test_verify_counts_its_differences_as_a_gap(scene):
     table = assert_equal(scene).table("b")
     assert (table["differences"], table["gaps"]) == (0, 3)
     assert service.stop() == EXIT_DONE
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
+    mend_and_release(scene)
     service = scene.start_streaming()
     table = assert_equal(scene).table("b")
     assert (table["differences"], table["gaps"]) == (0, 0)
@@ -449,8 +453,21 @@ def test_release_asks_for_a_reason_a_table_in_quarantine_and_a_pipeline_that_is_
     assert scene.target.value("select count(*) from pgchronicle.audit") == 0
 
 
-def exact_since_release(scene, oracle, lsn):
-    """From its new seam on, b is the source's at every commit; before, it is what it was."""
+SKIPPED = ("update operations.b set v = 'skipped' where id = 1",
+           "delete from operations.b where id = 2",
+           "insert into operations.b values (2, 'again'), (3, 'new')",
+           "truncate operations.b", "insert into operations.b values (1, 'back'), (4, 'four')")
+AFTER = ("update operations.b set v = v || '!'", "insert into operations.b values (5, 'five')",
+         "delete from operations.b where id = 4")
+
+
+def assert_exact_when_started(scene, oracle, lsn):
+    """Started, b is the source's at every commit from its new seam on; before, it is what it was.
+    Nothing runs afterwards."""
+    service = scene.start_streaming()
+    each(scene, *AFTER)
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE
     seam = parse_lsn(scene.target.value("select compared::text from pgchronicle.table_state "
                                         "where source_table = 'b'"))
     assert gaps(scene, "b")[-1][1:] == (seam, True) and "b" not in left_behind(scene)
@@ -467,25 +484,12 @@ def exact_since_release(scene, oracle, lsn):
     assert_equals_source(scene, "b")
 
 
-SKIPPED = ("update operations.b set v = 'skipped' where id = 1",
-           "delete from operations.b where id = 2",
-           "insert into operations.b values (2, 'again'), (3, 'new')",
-           "truncate operations.b", "insert into operations.b values (1, 'back'), (4, 'four')")
-AFTER = ("update operations.b set v = v || '!'", "insert into operations.b values (5, 'five')",
-         "delete from operations.b where id = 4")
-
-
 def test_a_released_table_is_exact_from_its_new_seam_on(scene):
     oracle, service, lsn = left(scene, *SKIPPED)
     assert service.stop() == EXIT_DONE
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
+    mend_and_release(scene)
     each(scene, "update operations.b set v = 'while it is stopped' where id = 1")
-    service = scene.start_streaming()
-    each(scene, *AFTER)
-    scene.catch_up(service)
-    assert service.stop() == EXIT_DONE
-    exact_since_release(scene, oracle, lsn)
+    assert_exact_when_started(scene, oracle, lsn)
     scene.set_v(oracle, scene.spec("a"), scene.spec("c")).assert_holds()
     operations = scene.target.query("select id, v, operation_type from analytics.b_history "
                                     "where operation_type = 'RECONCILE' order by id, lsn_to")
@@ -508,13 +512,8 @@ def test_a_release_with_the_cause_still_there_leaves_it_behind_again(scene):
     assert (first, repaired) == (lsn, False) and second == (until, until, False)
     assert left_behind(scene)["b"][0] == lsn
     assert_stands_at(scene, oracle, scene.spec("b"), lsn)
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
-    service = scene.start_streaming()
-    each(scene, *AFTER)
-    scene.catch_up(service)
-    assert service.stop() == EXIT_DONE
-    exact_since_release(scene, oracle, lsn)
+    mend_and_release(scene)
+    assert_exact_when_started(scene, oracle, lsn)
     assert [repaired for _, _, repaired in gaps(scene, "b")] == [True, True]
 
 
@@ -522,17 +521,12 @@ def test_a_release_with_the_cause_still_there_leaves_it_behind_again(scene):
 def test_a_release_survives_kills(scene, event):
     oracle, service, lsn = left(scene, *SKIPPED)
     assert service.stop() == EXIT_DONE
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
+    mend_and_release(scene)
     each(scene, "update operations.b set v = v || '?'")
     service = scene.start()
     service.wait_event(event)
     service.kill9()
-    service = scene.start_streaming()
-    each(scene, *AFTER)
-    scene.catch_up(service)
-    assert service.stop() == EXIT_DONE
-    exact_since_release(scene, oracle, lsn)
+    assert_exact_when_started(scene, oracle, lsn)
 
 
 def test_what_happens_to_the_table_meanwhile_is_followed_at_the_seam(scene):
@@ -542,8 +536,7 @@ def test_what_happens_to_the_table_meanwhile_is_followed_at_the_seam(scene):
         "alter table operations.b rename to renamed",
         "insert into operations.renamed values (9, 'nine')")
     assert service.stop() == EXIT_DONE
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
+    mend_and_release(scene)
     service = scene.start_streaming()
     each(scene, "update operations.renamed set text = text || '!'")
     scene.catch_up(service)
@@ -585,8 +578,7 @@ def test_a_table_left_behind_before_its_copy_is_compared_and_not_believed(scene)
     assert service.stop() == EXIT_DONE
     assert scene.target.query("select id, v from analytics.b_current order by id") \
         == [(1, "changed"), (2, "two")]
-    scene.target.execute(MEND)
-    assert release(scene, "b").returncode == EXIT_DONE
+    mend_and_release(scene)
     service = scene.start_streaming()
     each(scene, *AFTER)
     scene.catch_up(service)

@@ -10,6 +10,9 @@ HISTORY = ("valid_from timestamptz not null, valid_to timestamptz, is_current bo
 TAKE_NO = ("create function public.planted() returns trigger language plpgsql as "
            "$$ begin raise exception 'planted: %', tg_op; end $$;"
            "grant execute on function public.planted() to public;")
+# The function is there once the first cause that needs it has planted it.
+PLANTED = ("create trigger planted before update on {h} for each row "
+           "execute function public.planted()")
 
 
 @dataclass
@@ -54,13 +57,9 @@ CAUSES = [
           plant="alter table {h} add constraint planted check (v <> 'bad') not valid",
           mend="alter table {h} drop constraint planted"),
     Cause("close_refused", "update {t} set v = 'changed'", 'trigger "planted"',
-          first="planted: UPDATE", plant=TAKE_NO + "create trigger planted before update on {h} for each row "
-                "execute function public.planted()",
-          mend="drop trigger planted on {h}"),
+          first="planted: UPDATE", plant=TAKE_NO + PLANTED, mend="drop trigger planted on {h}"),
     Cause("truncate_refused", "truncate {t}", 'trigger "planted"',
-          first="planted: UPDATE", plant="create trigger planted before update on {h} for each row "
-                "execute function public.planted()",
-          mend="drop trigger planted on {h}"),
+          first="planted: UPDATE", plant=PLANTED, mend="drop trigger planted on {h}"),
     Cause("commit_refused", "insert into {t} values (10, 'same'), (11, 'same')", "duplicate key",
           plant="alter table {h} add constraint planted unique (v) deferrable initially deferred",
           mend="alter table {h} drop constraint planted"),
