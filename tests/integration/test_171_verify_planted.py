@@ -3,6 +3,7 @@
 Each goes to its own row, drawn by the seed, of a history that `run` goes on writing.
 """
 
+import contextlib
 import os
 import random
 from types import SimpleNamespace
@@ -68,10 +69,16 @@ def truth(source_cluster, target_cluster, program, tmp_path_factory):
     scene.close()
 
 
-def _restore(target):
-    for table in ("t", "bag"):
-        target.execute(f"begin; truncate analytics.{table}_history; insert into "
-                       f"analytics.{table}_history table public.{table}_true; commit")
+@contextlib.contextmanager
+def _changed(target, statement, *parameters):
+    """A statement changes the histories; in the end they are what they were again."""
+    try:
+        target.execute(statement, parameters or None)
+        yield
+    finally:
+        for table in ("t", "bag"):
+            target.execute(f"begin; truncate analytics.{table}_history; insert into "
+                           f"analytics.{table}_history table public.{table}_true; commit")
 
 
 H = "analytics.t_history"
@@ -175,11 +182,8 @@ def test_a_fault_is_found_at_its_row(truth, fault):
     where, change, expected = KEYED[fault]
     target = truth.scene.target
     ctid, key, *_ = _draw(target, H, where, random.Random(f"{SEED}/{fault}"))
-    try:
-        target.execute(change, (ctid,))
+    with _changed(target, change, ctid):
         verdict = verify(truth.scene)
-    finally:
-        _restore(target)
     assert verdict.code == 1, f"seed {SEED}: nothing was found at {key}"
     row = str(key + 100000) if "too many" in fault else str(key)
     assert verdict.keys() == {row}, f"seed {SEED}: {verdict}"
@@ -190,12 +194,9 @@ def test_a_fault_is_found_at_its_row(truth, fault):
 def test_a_column_that_differs_is_named(truth):
     target = truth.scene.target
     ctid, key, *_ = _draw(target, H, "is_current and b", random.Random(SEED))
-    try:
-        target.execute(_set("v = 'other', n = 77, a = null"), (ctid,))
+    with _changed(target, _set("v = 'other', n = 77, a = null"), ctid):
         verdict = verify(truth.scene)
         text = truth.scene.run("verify")
-    finally:
-        _restore(target)
     assert verdict.table("t")["keys"] == [
         {"kind": "differs", "key": {"id": str(key)}, "count": 1, "columns": ["v", "n", "a"]}]
     assert text.returncode == 1
@@ -207,11 +208,8 @@ def test_a_key_that_is_another_is_missing_and_too_many(truth):
     target = truth.scene.target
     ctid, key, *_ = _draw(target, H, "is_current and operation_type = 'SNAPSHOT'",
                           random.Random(SEED))
-    try:
-        target.execute(_set("id = id + 5000"), (ctid,))
+    with _changed(target, _set("id = id + 5000"), ctid):
         verdict = verify(truth.scene)
-    finally:
-        _restore(target)
     assert {(k["key"]["id"], k["kind"]) for k in verdict.table("t")["keys"]} == {
         (str(key), "missing in history"), (str(key + 5000), "not in source")}
 
@@ -244,11 +242,8 @@ def test_a_fault_is_found_without_a_key(truth, fault):
     ctid, value, number, *_ = _draw(target, BAG, where, random.Random(f"{SEED}/{fault}"))
     shown = {"old": f"({value if value != '' else chr(34) * 2},{number})".replace("None", ""),
              "new": f'("",{number})'}
-    try:
-        target.execute(change, (ctid,))
+    with _changed(target, change, ctid):
         verdict = verify(truth.scene)
-    finally:
-        _restore(target)
     assert verdict.code == 1, f"seed {SEED}"
     assert expected <= verdict.labels(), f"seed {SEED}: {verdict}"
     assert verdict.table("t")["equal"]
@@ -260,14 +255,11 @@ def test_a_fault_is_found_without_a_key(truth, fault):
 
 def test_many_faults_are_all_counted_and_some_are_told(truth):
     target = truth.scene.target
-    try:
-        target.execute(f"update {H} set v = coalesce(v, '') || '?' where is_current")
+    with _changed(target, f"update {H} set v = coalesce(v, '') || '?' where is_current"):
         [(count,)] = target.query(f"select count(*) from {H} where is_current")
         few, none = verify(truth.scene, "--max-keys", "3"), verify(truth.scene, "--max-keys", "0")
         all_keys = verify(truth.scene, "--max-keys", "100000")
         [*ids] = target.query(f"select id from {H} where is_current order by id")
-    finally:
-        _restore(target)
     assert [v.table("t")["differences"] for v in (few, none, all_keys)] == [count] * 3
     assert [len(v.table("t")["keys"]) for v in (few, none)] == [3, 0]
     told = [int(key["key"]["id"]) for key in all_keys.table("t")["keys"]]
@@ -279,11 +271,8 @@ def test_an_old_value_that_fits_its_neighbours_is_not_seen(truth):
     """What verify cannot know: documented in docs/operations.md."""
     target = truth.scene.target
     ctid, *_ = _draw(target, H, CLOSED, random.Random(SEED))
-    try:
-        target.execute(_set("v = 'never was'"), (ctid,))
+    with _changed(target, _set("v = 'never was'"), ctid):
         verdict = verify(truth.scene)
-    finally:
-        _restore(target)
     assert verdict.code == 0
 
 
