@@ -40,8 +40,7 @@ class Finance:
     """Source with first rows, target with roles; nothing runs yet."""
 
     def __init__(self, source_cluster, target_cluster, workdir):
-        for name in ("01_roles",):
-            psql(source_cluster, "postgres", EXAMPLE / "source" / f"{name}.sql")
+        psql(source_cluster, "postgres", EXAMPLE / "source" / "01_roles.sql")
         for name in ("02_schema", "03_slot_and_publication", "04_traffic", "05_first_rows"):
             psql(source_cluster, "finance_db", EXAMPLE / "source" / f"{name}.sql")
         psql(target_cluster, "postgres", EXAMPLE / "target" / "01_roles.sql")
