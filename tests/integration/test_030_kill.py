@@ -13,7 +13,7 @@ import pytest
 from support.pgchronicle import FAILPOINTS, Supervisor, failpoint_env
 from support.traffic import (FINANCE_TABLES, Traffic, finance_steps, first_finance_rows,
                              load_finance)
-from support.waiting import WaitTimeout, wait_until
+from support.waiting import wait_until
 from support.watcher import Watcher
 
 SECONDS = float(os.environ.get("PGCHRONICLE_KILL_SECONDS", "60"))
@@ -62,7 +62,8 @@ class Killer:
             if name == "random":
                 self._kill_at_random(service)
             else:
-                self._wait_for_kill(service, name, hit)
+                self.scene.wait_for_kill(service, name, hit)
+                self.supervisor.check()
             assert service.returncode == -signal.SIGKILL
         self.supervisor.wait_started(len(self.plan) + 1, 60)
 
@@ -70,23 +71,6 @@ class Killer:
         # The random moment is the fault that is injected.
         time.sleep(self.chance.uniform(0.02, 1.5))
         service.kill9()
-
-    def _wait_for_kill(self, service, name, hit):
-        next_break = time.monotonic() + 0.3
-
-        def dead():
-            nonlocal next_break
-            if not service.alive:
-                return True
-            if name == "during_reconnect" and time.monotonic() >= next_break:
-                self.scene.terminate_walsender()  # Only a broken connection is reconnected.
-                next_break = time.monotonic() + 0.3
-            return False
-        try:
-            wait_until(dead, 60, f"failpoint {name}:{hit} to fire")
-        except WaitTimeout as late:
-            raise WaitTimeout(f"{late}\n{service.tail()}") from None
-        self.supervisor.check()
 
 
 def test_kills_at_random_and_at_every_failpoint_leave_the_history_exact(scene, tmp_path):

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from support.lsn import format_lsn, parse_lsn
-from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env, nudge
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, nudge
 from support.replay_scene import (SEED, WHY, SchemaWithoutRewrites, acknowledge, add_bookmark,
-                                  confirmed, insert, slots, streaming, wait_unlocked, wal)
+                                  confirmed, insert, past_bookmark, refused, slots, streaming,
+                                  wait_unlocked, wal)
 from support.waiting import stays_true, wait_until
 from support.whole_history import differences, whole_history
 from support.workloads import Bank, Savepoint, Toast, Toggle
@@ -18,20 +19,6 @@ from support.workloads.drive import Drive
 TRANSACTIONS = int(os.environ.get("PGCHRONICLE_REPLAY_TRANSACTIONS", "1500"))
 PATIENCE = 300 + TRANSACTIONS // 50  # seconds
 WORKLOADS = [Bank, Toggle, Toast, Savepoint, SchemaWithoutRewrites]
-
-
-def refused(scene, command, *named, code=EXIT_OPERATOR):
-    """The command changes nothing, says each of these in PostgreSQL's grammar."""
-    before = whole_history(scene.target, scene.name)
-    slots_before = slots(scene)
-    result = scene.run(*command)
-    assert result.returncode == code, result.stdout + result.stderr
-    assert "error: " in result.stderr
-    for word in named:
-        assert str(word) in result.stderr, f"{word} is not named in:\n{result.stderr}"
-    assert differences(before, whole_history(scene.target, scene.name)) == {}
-    assert slots(scene) == slots_before
-    return result.stderr
 
 
 def audited(scene, action):
@@ -202,9 +189,8 @@ def test_a_replay_leaves_exactly_what_was_there_in_spite_of_kills(scene, stream_
         return (scene.position() - begin) / (end - begin)
 
     began = time.monotonic()
-    killed = replay(scene, "--from", "here", timeout=PATIENCE, env=failpoint_env(
-        "after_rows_before_checkpoint", chance.randint(1, 4),
-        scene.pipeline.workdir / "failpoints.log"))
+    killed = replay(scene, "--from", "here", timeout=PATIENCE, env=scene.failpoint(
+        "after_rows_before_checkpoint", chance.randint(1, 4)))
     assert killed.returncode == -9, killed.stderr
     kills = [done()]
     assert kills[0] < 1
@@ -237,14 +223,9 @@ def test_a_replay_leaves_exactly_what_was_there_in_spite_of_kills(scene, stream_
 @pytest.mark.parametrize("point", ["after_connect", "after_commit_before_ack",
                                    "replay_without_slot"])
 def test_run_finishes_a_replay_that_was_killed(scene, point):
-    service = streaming(scene)
-    insert(scene, service, 1, 5)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 9)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 5), (3, 9))
     before = whole_history(scene.target, scene.name)
-    killed = replay(scene, "--from", "b", env=failpoint_env(
-        point, 1, scene.pipeline.workdir / "failpoints.log"))
+    killed = replay(scene, "--from", "b", env=scene.failpoint(point))
     assert killed.returncode == -9, killed.stderr
     scene.source.execute("insert into operations.t values (10, 'meanwhile')")
     service = scene.start_streaming()
@@ -263,11 +244,7 @@ def test_run_finishes_a_replay_that_was_killed(scene, point):
 
 
 def test_what_a_replay_rebuilds_is_what_was_damaged(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 5)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 9)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 5), (3, 9))
     before = whole_history(scene.target, scene.name)
     scene.target.execute("delete from analytics.t_history where id = 7;"
                          "update analytics.t_history set v = 'wrong' where id = 3 and is_current")
@@ -406,14 +383,9 @@ def test_a_range_that_an_operator_skipped_stays_skipped(scene):
 
 
 def test_a_replay_whose_slot_is_gone_says_what_to_do_and_can_be_begun_again(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    position, _ = add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    position, _ = past_bookmark(scene, (1, 2), (3, 4))
     before = whole_history(scene.target, scene.name)
-    killed = replay(scene, "--from", "b", env=failpoint_env(
-        "after_connect", 1, scene.pipeline.workdir / "failpoints.log"))
+    killed = replay(scene, "--from", "b", env=scene.failpoint("after_connect"))
     assert killed.returncode == -9
     slot = scene.target.value("select slot from pgchronicle.replay")
     wait_until(lambda: (slot, None) in scene.source.slots(), 10, "the slot to be free")

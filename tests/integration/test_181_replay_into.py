@@ -6,9 +6,9 @@ import random
 
 from support.lsn import format_lsn, parse_lsn
 from support.model import Model
-from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env
-from support.replay_scene import (SEED, WHY, SchemaWithoutRewrites, add_bookmark, insert, slots,
-                                  streaming, wait_unlocked)
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE
+from support.replay_scene import (SEED, WHY, SchemaWithoutRewrites, add_bookmark, insert,
+                                  past_bookmark, slots, streaming, wait_unlocked)
 from support.roles import grant_target
 from support.set_v import compare_keyed, compare_unkeyed, read_history
 from support.whole_history import (differences, history_tables, rows_as_they_were,
@@ -103,8 +103,8 @@ def test_a_copy_is_the_history_as_of_its_end_while_the_pipeline_goes_on(scene):
     assert not [name for name in slots(scene) if "replay" in name]
     assert before.keys() == whole_history(scene.target, scene.name).keys()
     # To the end, into the same schema, after a kill in the middle.
-    killed = into(scene, "shadow", "--from", "here", env=failpoint_env(
-        "after_rows_before_checkpoint", 1, scene.pipeline.workdir / "failpoints.log"))
+    killed = into(scene, "shadow", "--from", "here", env=scene.failpoint(
+        "after_rows_before_checkpoint"))
     assert killed.returncode == -9, killed.stderr
     wait_unlocked(scene)
     end = scene.checkpoint()["position"]
@@ -157,11 +157,7 @@ def test_a_column_that_is_renamed_when_the_copy_begins_is_called_as_it_was_then(
 
 
 def test_a_damaged_history_differs_from_its_copy(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 3)
-    add_bookmark(scene, "b")
-    insert(scene, service, 2, 5)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 3), (2, 5))
     end = scene.checkpoint()["position"]
     scene.target.execute("update analytics.t_history set v = 'wrong' where id = 4")
     room(scene, "proof")
@@ -173,11 +169,7 @@ def test_a_damaged_history_differs_from_its_copy(scene):
 
 
 def test_a_copy_that_cannot_be_made_leaves_nothing_behind(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 3)
-    position, _ = add_bookmark(scene, "b")
-    insert(scene, service, 4, 5)
-    assert service.stop() == EXIT_DONE
+    position, _ = past_bookmark(scene, (1, 3), (4, 5))
     room(scene, "taken")
     scene.target.execute("create table taken.t_history (x integer); create schema foreign_one")
     before, before_slots = whole_history(scene.target, scene.name), slots(scene)
@@ -202,11 +194,7 @@ def test_a_copy_that_cannot_be_made_leaves_nothing_behind(scene):
 
 
 def test_a_copy_that_somebody_else_is_making_is_left_alone(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 1)
-    add_bookmark(scene, "b")
-    insert(scene, service, 2, 2)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 1), (2, 2))
     room(scene, "shadow")
     with scene.target.connect() as other, other.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))",

@@ -12,8 +12,7 @@ import pytest
 from support.lost_slot import (RECONCILE, Loss, assert_equal_now, behind_comparison, drop_slot,
                                finish, invalidate_slot, limited, reconciled)
 from support.lsn import format_lsn, parse_lsn
-from support.pgchronicle import (EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env,
-                                 tables_to_copy)
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, tables_to_copy
 from support.quarantined import (QUARANTINE, assert_stands_at, gaps, release, wait_left_behind)
 from support.roles import TARGET_USER
 from support.story import each
@@ -96,10 +95,6 @@ def stopped(scene, **configuration):
     oracle, service = begin(scene, **configuration)
     assert service.stop() == EXIT_DONE, service.tail()
     return oracle
-
-
-def failpoints(scene, point, action=None):
-    return failpoint_env(point, 1, scene.pipeline.workdir / "failpoints.log", action)
 
 
 def status(scene):
@@ -252,7 +247,7 @@ def test_a_kill_in_between_leaves_one_gap_and_the_same_history(scene, point):
     oracle = stopped(scene, copy={"workers": 1})
     drop_slot(scene)
     each(scene, *MISSED)
-    killed = scene.start(env=failpoints(scene, point))
+    killed = scene.start(env=scene.failpoint(point))
     assert killed.wait() == -signal.SIGKILL, killed.tail()
     # A part of them is missed, or not, with the point where it was killed.
     each(scene, *MEETING)
@@ -277,7 +272,7 @@ def test_a_table_that_was_still_being_copied_is_compared_with_what_the_stream_ha
         each(scene, f"update operations.{table} set v = 'waited' where id in (1, 2, 3)",
              f"insert into operations.{table} values (20, 'waited', null)",
              f"delete from operations.{table} where id = 4")
-    killed = scene.start(env=failpoints(scene, "table_copied"))
+    killed = scene.start(env=scene.failpoint("table_copied"))
     assert killed.wait() == -signal.SIGKILL, killed.tail()
     assert tables_to_copy(scene.target, scene.name) == 2
     drop_slot(scene)
@@ -373,7 +368,7 @@ def test_where_a_bookmark_reaches_back_nothing_is_missing(scene):
     assert service.stop() == EXIT_DONE
     drop_slot(scene)
     each(scene, *MISSED)
-    killed = scene.start(env=failpoints(scene, "lost_slot_dropped"))
+    killed = scene.start(env=scene.failpoint("lost_slot_dropped"))
     assert killed.wait() == -signal.SIGKILL, killed.tail()
     service = scene.start_streaming()
     each(scene, *AFTER)

@@ -8,7 +8,7 @@ import pytest
 from support.lost_slot import (RECONCILE, Loss, assert_equal_now, behind_comparison,
                                drop_slot)
 from support.lsn import parse_lsn
-from support.pgchronicle import (EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env)
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE
 from support.replay_scene import KEYED, WHY, insert, streaming
 from support.story import each
 from support.waiting import wait_until
@@ -129,8 +129,7 @@ def test_a_replay_comes_first(scene):
     assert scene.run("bookmark", "add", "b").returncode == EXIT_DONE
     insert(scene, service, 4, 9)
     assert service.stop() == EXIT_DONE
-    killed = scene.run("replay", "--from", "b", *WHY, env=failpoint_env(
-        "after_connect", 1, scene.pipeline.workdir / "failpoints.log"))
+    killed = scene.run("replay", "--from", "b", *WHY, env=scene.failpoint("after_connect"))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     own = scene.target.value("select slot from pgchronicle.replay")
     wait_until(lambda: not scene.source.value(
@@ -157,8 +156,7 @@ def test_a_slot_lost_again_before_the_comparison_stops(scene, point):
     stopped(scene)
     drop_slot(scene)
     each(scene, "update operations.t set v = 'missed' where id = 1")
-    service = scene.start(env=failpoint_env(
-        point, 1, scene.pipeline.workdir / "failpoints.log", "pause"))
+    service = scene.start(env=scene.failpoint(point, action="pause"))
     wait_until(lambda: (scene.pipeline.workdir / "failpoints.log").exists(), 30, "the pause")
     drop_slot(scene)
     each(scene, "update operations.t set v = 'missed again' where id = 2")

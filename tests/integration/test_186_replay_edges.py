@@ -6,9 +6,9 @@ import json
 
 import psycopg2
 
-from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES, failpoint_env
-from support.replay_scene import (WHY, acknowledge, add_bookmark, insert, slots, streaming,
-                                  wait_unlocked)
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_RETRIES
+from support.replay_scene import (WHY, acknowledge, add_bookmark, insert, past_bookmark, refused,
+                                  slots, streaming, wait_unlocked)
 from support.roles import grant_target
 from support.versions import needs
 from support.waiting import wait_until
@@ -29,20 +29,8 @@ def same_after_replay(scene, start="b"):
     return result.stdout
 
 
-def refused(scene, command, *named, code=EXIT_OPERATOR):
-    before, had = whole_history(scene.target, scene.name), slots(scene)
-    result = scene.run(*command, *WHY)
-    assert result.returncode == code, result.stdout + result.stderr
-    for word in named:
-        assert str(word) in result.stderr, f"{word} is not named in:\n{result.stderr}"
-    assert differences(before, whole_history(scene.target, scene.name)) == {}
-    assert slots(scene) == had
-    return result.stderr
-
-
 def killed_replay(scene, start="b", point="after_connect", *arguments):
-    result = replay(scene, start, *arguments, env=failpoint_env(
-        point, 1, scene.pipeline.workdir / "failpoints.log"))
+    result = replay(scene, start, *arguments, env=scene.failpoint(point))
     assert result.returncode == -9, result.stderr
     slot = scene.target.value("select slot from pgchronicle.replay")
     wait_until(lambda: (slot, None) in scene.source.slots(), 10, "the slot to be free")
@@ -82,7 +70,7 @@ def test_without_a_slot_to_spare_nothing_is_begun(scene):
         full = scene.run("bookmark", "add", "c")
         assert full.returncode == EXIT_RETRIES and "replication slots" in full.stderr
         assert service.stop() == EXIT_DONE
-        refused(scene, ("replay", "--from", "b"), "all replication slots are in use",
+        refused(scene, ("replay", "--from", "b", *WHY), "all replication slots are in use",
                 "max_replication_slots", code=EXIT_RETRIES)
     assert scene.target.query("select name from pgchronicle.bookmark") == [("b",)]
     assert scene.target.value("select count(*) from pgchronicle.replay") == 0
@@ -106,17 +94,13 @@ def test_of_two_bookmarks_each_is_of_use_after_a_replay_from_the_other(scene):
         "select detail like %s from pgchronicle.audit where action = 'replay' order by id",
         (f"%{kept}%",)) == [(False,), (True,), (False,)]
     assert scene.run("bookmark", "drop", "first", *WHY).returncode == EXIT_DONE
-    refused(scene, ("replay", "--from", first), "not kept any more",
+    refused(scene, ("replay", "--from", first, *WHY), "not kept any more",
             f'What can be replayed: slot "{scene.slot}" from', f'bookmark "second" from {second}')
     same_after_replay(scene, "second")
 
 
 def test_a_slot_that_was_dropped_is_made_again_from_a_bookmark(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 3)
-    _, kept = add_bookmark(scene, "b")
-    insert(scene, service, 3, 6)
-    assert service.stop() == EXIT_DONE
+    _, kept = past_bookmark(scene, (1, 3), (3, 6))
     drop_slot(scene, scene.slot)
     scene.source.execute("insert into operations.t values (7, 'meanwhile')")
     assert "does not exist" in scene.run("run", "--until-current").stderr
@@ -262,11 +246,7 @@ def test_a_table_that_was_dropped_before_it_was_copied_is_in_nobodys_way(scene):
 # -- tables that come, and tables that are left out ----------------------------------------------
 
 def test_a_table_that_came_while_nobody_looked_is_copied_behind_the_replay(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 2), (3, 4))
     scene.source.execute("create table operations.late (id integer primary key);"
                          "insert into operations.late values (1)")
     scene.source.execute("insert into operations.t values (5, 'later')")
@@ -309,14 +289,10 @@ def test_a_table_that_is_excluded_since_is_left_as_it_is(scene):
 
 
 def test_a_column_that_is_excluded_since_is_not_lost(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 2), (3, 4))
     scene.configure(tables={"overrides": {"operations.t": {"exclude": ["v"]}}})
-    refused(scene, ("replay", "--from", "b"), 'column "v" of table "operations.t" is excluded now',
-            'Take it out of "exclude"')
+    refused(scene, ("replay", "--from", "b", *WHY),
+            'column "v" of table "operations.t" is excluded now', 'Take it out of "exclude"')
     scene.configure(tables=None)
     same_after_replay(scene)
 
@@ -324,33 +300,26 @@ def test_a_column_that_is_excluded_since_is_not_lost(scene):
 # -- what is refused -----------------------------------------------------------------------------
 
 def test_a_table_that_is_to_be_compared_is_compared_first(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 2), (3, 4))
     assert scene.run("repair", "reseed", "operations.t", *WHY).returncode == EXIT_DONE
-    refused(scene, ("replay", "--from", "b"), "still to be copied", 'Let "pgchronicle run" finish')
+    refused(scene, ("replay", "--from", "b", *WHY), "still to be copied",
+            'Let "pgchronicle run" finish')
     service = scene.start_streaming()
     insert(scene, service, 5, 5)
     later, _ = add_bookmark(scene, "later")
     insert(scene, service, 6, 6)
     assert service.stop() == EXIT_DONE
-    said = refused(scene, ("replay", "--from", "b"), "not everything is in the WAL",
+    said = refused(scene, ("replay", "--from", "b", *WHY), "not everything is in the WAL",
                    f'bookmark "later" from {later}')
     assert 'bookmark "b" from' not in said
     same_after_replay(scene, "later")
 
 
 def test_a_publication_that_did_not_exist_then_is_noticed_before_anything_is_set_back(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    past_bookmark(scene, (1, 2), (3, 4))
     scene.source.execute("create publication another")
     scene.configure(source={"publication": ["cdc_publication", "another"]})
-    refused(scene, ("replay", "--from", "b"), "cannot be decoded for the publications")
+    refused(scene, ("replay", "--from", "b", *WHY), "cannot be decoded for the publications")
     assert scene.target.value("select count(*) from pgchronicle.replay") == 0
     scene.configure(source={"publication": "cdc_publication"})
     same_after_replay(scene)
@@ -365,13 +334,13 @@ def test_repairs_leave_a_replay_alone_as_long_as_it_can_go_on(scene):
     assert service.stop() == EXIT_DONE
     slot = killed_replay(scene)
     for command in (("repair", "skip", "--yes"), ("repair", "reseed", "operations.t")):
-        refused(scene, command, "a replay is under way", position, slot)
+        refused(scene, (*command, *WHY), "a replay is under way", position, slot)
     halfway = scene.run("bookmark", "add", "c")
     assert halfway.returncode == EXIT_OPERATOR and "replay" in halfway.stderr
     # Nothing keeps the range any more: what an operator may decide then is to do without it.
     for lost in (slot, kept):
         drop_slot(scene, lost)
-    refused(scene, ("replay", "--from", "b"), "not kept any more")
+    refused(scene, ("replay", "--from", "b", *WHY), "not kept any more")
     skipped = scene.run("repair", "skip", "--yes", *WHY)
     assert skipped.returncode == EXIT_DONE, skipped.stderr
     assert scene.target.value("select count(*) from pgchronicle.replay") == 0
@@ -390,11 +359,7 @@ def status(scene):
 
 
 def test_status_and_check_tell_what_keeps_wal(scene):
-    service = streaming(scene)
-    insert(scene, service, 1, 2)
-    position, kept = add_bookmark(scene, "b")
-    insert(scene, service, 3, 4)
-    assert service.stop() == EXIT_DONE
+    position, kept = past_bookmark(scene, (1, 2), (3, 4))
     [told] = status(scene)["kept"]
     assert told["retained_bytes"] > 0
     assert {**told, "retained_bytes": 0} == {

@@ -4,8 +4,9 @@ import os
 import random
 
 from .lsn import parse_lsn
-from .pgchronicle import EXIT_DONE
+from .pgchronicle import EXIT_DONE, EXIT_OPERATOR
 from .waiting import wait_until
+from .whole_history import differences, whole_history
 from .workloads import Schema
 
 SEED = int(os.environ.get("PGCHRONICLE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -68,6 +69,17 @@ def add_bookmark(scene, name):
                               "where pipeline = %s and name = %s", (scene.name, name))[0]
 
 
+def past_bookmark(scene, before, after):
+    """A pipeline of one table that is stopped: rows from one number to another, the bookmark "b",
+    and more rows. Returns the bookmark's position and slot."""
+    service = streaming(scene)
+    insert(scene, service, *before)
+    bookmark = add_bookmark(scene, "b")
+    insert(scene, service, *after)
+    assert service.stop() == EXIT_DONE
+    return bookmark
+
+
 def wait_unlocked(scene):
     """A process that was killed leaves the pipeline's lock to its server side for a moment."""
     wait_until(lambda: scene.target.value(
@@ -77,3 +89,17 @@ def wait_unlocked(scene):
 
 def slots(scene):
     return sorted(name for name, _ in scene.source.slots())
+
+
+def refused(scene, command, *named, code=EXIT_OPERATOR):
+    """The command changes nothing, says each of these in PostgreSQL's grammar."""
+    before = whole_history(scene.target, scene.name)
+    slots_before = slots(scene)
+    result = scene.run(*command)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "error: " in result.stderr
+    for word in named:
+        assert str(word) in result.stderr, f"{word} is not named in:\n{result.stderr}"
+    assert differences(before, whole_history(scene.target, scene.name)) == {}
+    assert slots(scene) == slots_before
+    return result.stderr

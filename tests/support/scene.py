@@ -3,13 +3,16 @@
 import contextlib
 import itertools
 import os
+import time
 
 from .database import Database
 from .oracle import Oracle, table_spec
-from .pgchronicle import Pipeline, catch_up, checkpoint, merge, position, tables_to_copy
+from .pgchronicle import (Pipeline, catch_up, checkpoint, failpoint_env, merge, position,
+                          tables_to_copy)
 from .roles import (SOURCE_PASSWORD, SOURCE_USER, TARGET_PASSWORD, TARGET_USER, grant_source,
                     grant_target, only_what_is_granted)
 from .set_v import SetV
+from .waiting import WaitTimeout, wait_until
 
 PUBLICATION = "cdc_publication"
 
@@ -132,6 +135,27 @@ class Scene:
         return self.target.query("select pg_terminate_backend(pid) from pg_stat_activity "
                                  "where datname = %s and usename = %s",
                                  (self.target.name, TARGET_USER))
+
+    def failpoint(self, point, hit=1, action=None):
+        """The environment of a process that is killed there."""
+        return failpoint_env(point, hit, self.pipeline.workdir / "failpoints.log", action)
+
+    def wait_for_kill(self, service, point, hit):
+        """Waits until a failpoint has killed it."""
+        next_break = time.monotonic() + 0.3
+
+        def dead():
+            nonlocal next_break
+            if not service.alive:
+                return True
+            if point == "during_reconnect" and time.monotonic() >= next_break:
+                self.terminate_walsender()  # Only a broken connection is made again.
+                next_break = time.monotonic() + 0.3
+            return False
+        try:
+            wait_until(dead, 60, f"failpoint {point}:{hit} to fire")
+        except WaitTimeout as late:
+            raise WaitTimeout(f"{late}\n{service.tail()}") from None
 
     # -- judging -----------------------------------------------------------------------------
 

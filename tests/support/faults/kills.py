@@ -5,7 +5,6 @@ import signal
 import time
 
 from ..pgchronicle import FAILPOINTS, failpoint_env
-from ..waiting import WaitTimeout, wait_until
 from .base import lasting
 
 CONNECTING = ("after_connect", "during_reconnect")  # passed once, and when a connection broke
@@ -40,7 +39,7 @@ def run(world, seed, per_point, at_random):
             lasting(chance.uniform(0.02, 1.2))
             service.kill9()
         else:
-            _wait_for_kill(world, service, point)
+            world.scene.wait_for_kill(service, point, hit)
             assert log.read_text().startswith(point), log.read_text()
         assert service.returncode == -signal.SIGKILL, service.tail()
         if point_before:
@@ -55,20 +54,3 @@ def run(world, seed, per_point, at_random):
 def _seconds_to_stream(service, started):
     events = service.events("stream_started")
     return events[0].time.timestamp() - started if events else None
-
-
-def _wait_for_kill(world, service, point):
-    next_break = time.monotonic() + 0.3
-
-    def dead():
-        nonlocal next_break
-        if not service.alive:
-            return True
-        if point == "during_reconnect" and time.monotonic() >= next_break:
-            world.scene.terminate_walsender()  # Only a broken connection is made again.
-            next_break = time.monotonic() + 0.3
-        return False
-    try:
-        wait_until(dead, 60, f"failpoint {point} to fire")
-    except WaitTimeout as late:
-        raise WaitTimeout(f"{late}\n{service.tail()}") from None
