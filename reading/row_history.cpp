@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -163,6 +164,34 @@ void read_versions(
     });
 }
 
+/// The key as the server writes it: what was asked for may be spelt in other ways, 01 for 1.
+std::vector<std::string> server_form(
+    pq::Connection& target,
+    const HistoryTable& table,
+    const RowHistory& row,
+    const std::vector<std::string>& types,
+    const std::vector<pq::Param>& params
+) {
+    std::vector<std::string> key;
+    if (!row.versions.empty()) {
+        for (const auto& name : table.row_key) {
+            const auto column = std::ranges::find(table.columns, name, &Column::name);
+            const auto at = static_cast<std::size_t>(column - table.columns.begin());
+            const auto& value = row.versions.front().values.at(at);
+            if (!value) return row.key;
+            key.push_back(*value);
+        }
+        return key;
+    }
+    std::string list;
+    for (std::size_t i = 0; i < types.size(); ++i) {
+        list += fmt::format("{}${}::{}", i == 0 ? "" : ", ", i + 1, types[i]);
+    }
+    const auto cast = target.exec("SELECT " + list, params);
+    for (int column = 0; column < cast.columns(); ++column) key.push_back(cast.str(0, column));
+    return key;
+}
+
 void require_key(const HistoryTable& table, const std::vector<std::string>& key) {
     const auto& names = table.names;
     if (table.columns.empty()) {
@@ -218,6 +247,7 @@ RowHistory read_row_history(
     try {
         const auto sql = versions_sql(table, key_condition(target, table, types));
         read_versions(target, table, sql, params, page, row);
+        row.key = server_form(target, table, row, types, params);
     } catch (const pq::Error& error) {
         constexpr const char* data_exception = "22";
         if (!error.sqlstate().starts_with(data_exception)) throw;

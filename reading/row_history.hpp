@@ -40,7 +40,7 @@ struct VersionPage {
 };
 
 struct RowHistory {
-    std::vector<std::string> key;        ///< As it was asked for, in key order.
+    std::vector<std::string> key;        ///< In key order, as the server writes it.
     std::vector<Version> versions;       ///< By LSN and ordinal.
     std::optional<VersionPlace> next{};  ///< After which the next page begins, when there is one.
 };
