@@ -2,6 +2,7 @@
 
 #include "config/secret.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -75,6 +76,11 @@ struct HistoryColumnNames {
     std::string lsn_from{"lsn_from"};
     std::string lsn_to{"lsn_to"};
     std::string change_seq{"change_seq"};
+
+    /// All of them, as they stand in a history table.
+    [[nodiscard]] std::array<std::string, 7> in_order() const {
+        return {valid_from, valid_to, is_current, operation_type, lsn_from, lsn_to, change_seq};
+    }
 
     friend bool operator==(const HistoryColumnNames&, const HistoryColumnNames&) = default;
 };

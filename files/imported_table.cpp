@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace pgchronicle::files {
@@ -89,17 +88,10 @@ std::string type_named(pq::Connection& target, const std::string& column, const 
 }
 
 void check_names(const config::HistoryColumnNames& names, const std::vector<std::string>& header) {
-    for (const auto* const own :
-         {&names.valid_from,
-          &names.valid_to,
-          &names.is_current,
-          &names.operation_type,
-          &names.lsn_from,
-          &names.lsn_to,
-          &names.change_seq}) {
-        if (std::ranges::find(header, *own) == header.end()) continue;
+    for (const auto& own : names.in_order()) {
+        if (std::ranges::find(header, own) == header.end()) continue;
         throw request_error(
-            fmt::format("column \"{}\" has the name of one of the history's own", *own),
+            fmt::format("column \"{}\" has the name of one of the history's own", own),
             "",
             "Give the history's another name in tables.history_columns."
         );
@@ -111,18 +103,10 @@ void require_same_columns(
     const std::map<std::string, std::string>& existing,
     const std::vector<std::string>& header
 ) {
-    const auto& names = table.names;
-    const std::array<const std::string*, 7> own{
-        &names.valid_from,
-        &names.valid_to,
-        &names.is_current,
-        &names.operation_type,
-        &names.lsn_from,
-        &names.lsn_to,
-        &names.change_seq};
+    const auto own = table.names.in_order();
     for (const auto& column : existing) {
         const auto& name = column.first;
-        const bool ours = std::ranges::any_of(own, [&](const auto* one) { return *one == name; });
+        const bool ours = std::ranges::find(own, name) != own.end();
         if (ours || std::ranges::find(header, name) != header.end()) continue;
         throw Error{
             {.fault = Fault::content,

@@ -55,25 +55,13 @@ std::string order_within_seq(const FollowedTable& table, const Wanted& wanted) {
     for (const auto& column : table.row_key) order += ", h." + quote_identifier(column);
     if (!table.row_key.empty()) return order;
     std::string own;
-    for (const auto& name : own_columns(wanted.names)) {
+    for (const auto& name : wanted.names.in_order()) {
         own += (own.empty() ? "" : ", ") + quote_literal(name);
     }
     return order + fmt::format(", (to_jsonb(h.*) - ARRAY[{}])::text COLLATE \"C\"", own);
 }
 
 }  // namespace
-
-std::vector<std::string> own_columns(const config::HistoryColumnNames& names) {
-    return {
-        names.valid_from,
-        names.valid_to,
-        names.is_current,
-        names.operation_type,
-        names.lsn_from,
-        names.lsn_to,
-        names.change_seq,
-    };
-}
 
 std::string reaches_sql(const Shown& shown) {
     return fmt::format(

@@ -70,7 +70,4 @@ count_sql(const FollowedTable& table, const Wanted& wanted, const Range& range);
 /// Columns that changes_sql puts before the version's.
 inline constexpr int leading_columns = 4;
 
-/// Our own columns of a history table.
-[[nodiscard]] std::vector<std::string> own_columns(const config::HistoryColumnNames& names);
-
 }  // namespace pgchronicle::following

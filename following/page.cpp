@@ -90,7 +90,7 @@ std::vector<pq::Result> read_by_index(
 
 std::vector<Change>
 changes_of(const pq::Result& rows, const FollowedTable& table, const Wanted& wanted) {
-    const auto own = own_columns(wanted.names);
+    const auto own = wanted.names.in_order();
     auto changed = std::make_shared<ChangedTable>();
     changed->name = table.name;
     std::vector<int> columns;

@@ -36,16 +36,8 @@ std::string tables_sql(bool quarantines) {
 }
 
 bool is_own(const config::HistoryColumnNames& names, const std::string& column) {
-    const std::array<const std::string*, 7> own{
-        &names.valid_from,
-        &names.valid_to,
-        &names.is_current,
-        &names.operation_type,
-        &names.lsn_from,
-        &names.lsn_to,
-        &names.change_seq,
-    };
-    return std::ranges::any_of(own, [&](const std::string* name) { return *name == column; });
+    const auto own = names.in_order();
+    return std::ranges::find(own, column) != own.end();
 }
 
 /// The columns of every table at once: `oids` are their relations', in the tables' order.

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace pgchronicle::reading {
@@ -51,20 +50,11 @@ std::string key_condition(
 }
 
 std::string versions_sql(const HistoryTable& table, const std::string& condition) {
-    const auto& names = table.names;
-    const std::array own{
-        &names.valid_from,
-        &names.valid_to,
-        &names.is_current,
-        &names.operation_type,
-        &names.lsn_from,
-        &names.lsn_to,
-        &names.change_seq,
-    };
+    const auto own = table.names.in_order();
     static_assert(own.size() == first_value);
     std::string list;
-    for (const std::string* name : own) {
-        list += (list.empty() ? "" : ", ") + quote_identifier(*name);
+    for (const std::string& name : own) {
+        list += (list.empty() ? "" : ", ") + quote_identifier(name);
     }
     for (const Column& column : table.columns) list += ", " + quote_identifier(column.name);
     return fmt::format(

@@ -92,13 +92,10 @@ void judge_rights(const TargetFacts& target, Problems& problems) {
 }
 
 bool has_own_columns(const TargetRelation& relation, const config::HistoryColumnNames& names) {
-    const auto has = [&](const std::string& name) {
+    return std::ranges::all_of(names.in_order(), [&](const std::string& name) {
         return std::ranges::find(relation.columns, name, &TargetColumn::name) !=
                relation.columns.end();
-    };
-    return has(names.valid_from) && has(names.valid_to) && has(names.is_current) &&
-           has(names.operation_type) && has(names.lsn_from) && has(names.lsn_to) &&
-           has(names.change_seq);
+    });
 }
 
 /// The view of open versions depends on every column; the two functions do not. It has to belong to

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -25,18 +24,6 @@ std::string source_relation(const source_catalog::Table& source) {
     constexpr char partitioned = 'p';
     return (source.kind == partitioned ? "" : "ONLY ") +
            pq::quote_qualified(source.schema_name, source.name);
-}
-
-/// Our columns. A source column may not have such a name, so each tells ours from the source's.
-std::array<std::string, 7> own_columns(const config::HistoryColumnNames& n) {
-    return {
-        n.valid_from,
-        n.valid_to,
-        n.is_current,
-        n.operation_type,
-        n.lsn_from,
-        n.lsn_to,
-        n.change_seq};
 }
 
 /// What the history of `facts` says of the LSN: as its as_of_lsn function, which may be lost.
@@ -112,7 +99,7 @@ ComparedTable plan_comparison(
     table.source.form = at.form;
     table.source.sample = at.sample;
     table.history = history_side(facts, at);
-    for (const auto& own : own_columns(at.names)) {
+    for (const auto& own : at.names.in_order()) {
         if (!facts.columns.contains(own)) table.trouble = lost(own);
     }
     std::vector<std::optional<std::string>> names;
@@ -155,7 +142,8 @@ ComparedTable plan_comparison(
 ComparedTable plan_leftover(const HistoryFacts& facts, const CompareAt& at) {
     ComparedTable table;
     table.history = history_side(facts, at);
-    const auto own = own_columns(at.names);
+    // A source column may not have such a name, so each tells ours from the source's.
+    const auto own = at.names.in_order();
     for (const auto& name : facts.columns) {
         if (std::ranges::find(own, name) != own.end()) continue;
         table.columns.push_back(name);

@@ -6,7 +6,7 @@
 #include "history_writer/pg/target_table.hpp"
 #include "history_writer/pg/text_literals.hpp"
 
-#include <set>
+#include <algorithm>
 
 namespace pgchronicle::history_writer::pg {
 
@@ -39,16 +39,10 @@ void end_versions(
     all.target_schema = table.schema;
     all.target_table = table.table;
     all.names = names;
-    const std::set<std::string> ours{
-        names.valid_from,
-        names.valid_to,
-        names.is_current,
-        names.operation_type,
-        names.lsn_from,
-        names.lsn_to,
-        names.change_seq};
+    const auto ours = names.in_order();
     for (const auto& [name, type] : existing_columns(target, table)) {
-        if (!ours.contains(name)) all.columns.push_back({name, name, type});
+        if (std::ranges::find(ours, name) != ours.end()) continue;
+        all.columns.push_back({name, name, type});
     }
     in_transaction(target, [&] {
         end_open_versions(target, all, operation, {lsn, time}, 0);

@@ -41,14 +41,7 @@ std::string change_of(const HistoryTable& table, const Names& n) {
         );
     }
     std::string own;
-    for (const auto& name :
-         {table.names.valid_from,
-          table.names.valid_to,
-          table.names.is_current,
-          table.names.operation_type,
-          table.names.lsn_from,
-          table.names.lsn_to,
-          table.names.change_seq}) {
+    for (const auto& name : table.names.in_order()) {
         own += (own.empty() ? "" : ", ") + quote_literal(name);
     }
     return fmt::format(

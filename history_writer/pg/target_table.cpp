@@ -95,14 +95,7 @@ void check_own_columns(
     const HistoryTable& table,
     const std::map<std::string, std::string>& existing
 ) {
-    for (const auto& own :
-         {table.names.valid_from,
-          table.names.valid_to,
-          table.names.is_current,
-          table.names.operation_type,
-          table.names.lsn_from,
-          table.names.lsn_to,
-          table.names.change_seq}) {
+    for (const auto& own : table.names.in_order()) {
         if (existing.contains(own)) continue;
         throw TableFailure{
             table,
