@@ -1,6 +1,11 @@
 #include "commands/cli_watch.hpp"
 
+#include "following/follower.hpp"
+
 #include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
 
 namespace pgchronicle::commands {
 
@@ -16,7 +21,7 @@ void add_watch(
     );
     watch->add_option("--op", options.operations, "Only these operations; may be repeated")
         ->transform(CLI::IsMember(
-            {"INSERT", "UPDATE", "DELETE", "TRUNCATE", "REKEY", "SNAPSHOT", "RECONCILE", "REWRITE"},
+            std::vector<std::string>{following::operations.begin(), following::operations.end()},
             CLI::ignore_case
         ));
     watch->add_option(

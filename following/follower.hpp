@@ -5,6 +5,7 @@
 #include "following/position.hpp"
 #include "pq/connection.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -15,9 +16,20 @@
 
 namespace pgchronicle::following {
 
+/// What operation_type may hold.
+inline constexpr std::array operations{
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REKEY",
+    "SNAPSHOT",
+    "RECONCILE",
+    "REWRITE"};
+
 struct FollowOptions {
     std::vector<std::string> tables{};      ///< schema.table or table, with * and ?; none: all.
-    std::vector<std::string> operations{};  ///< As in operation_type; none: all.
+    std::vector<std::string> operations{};  ///< None: all.
     /// The rows that were copied, too. Implied by the operation SNAPSHOT and by `from` being the
     /// beginning.
     bool snapshot{false};

@@ -1,3 +1,4 @@
+#include "following/follower.hpp"
 #include "http/as_of_token.hpp"
 #include "http/endpoints.hpp"
 #include "http/table_keys.hpp"
@@ -370,15 +371,7 @@ void add_change_endpoints(Router& router) {
               {.name = "op",
                .description = "Only these operations",
                .repeated = true,
-               .allowed =
-                   {"INSERT",
-                    "UPDATE",
-                    "DELETE",
-                    "TRUNCATE",
-                    "REKEY",
-                    "SNAPSHOT",
-                    "RECONCILE",
-                    "REWRITE"}},
+               .allowed = {following::operations.begin(), following::operations.end()}},
               {.name = "from",
                .description = "The id of an event, an LSN, or \"beginning\"; default: from now on"},
               {.name = "cursor", .description = "Begin where this durable cursor stands"},

@@ -27,15 +27,6 @@ constexpr std::chrono::seconds write_patience{30};
 /// Proxies commonly end what is silent for a minute.
 constexpr std::chrono::seconds heartbeat{15};
 constexpr std::chrono::milliseconds again_after_failure{1'000};
-constexpr std::array operations{
-    "INSERT",
-    "UPDATE",
-    "DELETE",
-    "TRUNCATE",
-    "REKEY",
-    "SNAPSHOT",
-    "RECONCILE",
-    "REWRITE"};
 
 following::Position position_of(const std::string& text, const char* what) {
     const auto position = following::parse_position(text);
@@ -55,7 +46,8 @@ following::FollowOptions options_of(const Request& request) {
     options.tables = request.query.all("table");
     options.operations = request.query.all("op");
     for (const auto& operation : options.operations) {
-        if (std::ranges::find(operations, operation) != operations.end()) continue;
+        const auto& known = following::operations;
+        if (std::ranges::find(known, operation) != known.end()) continue;
         throw bad_request(
             "invalid value \"" + operation + "\" for parameter \"op\"",
             "It is INSERT, UPDATE, DELETE, TRUNCATE, REKEY, SNAPSHOT, RECONCILE or REWRITE."
