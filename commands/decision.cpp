@@ -77,6 +77,10 @@ std::optional<Refusal> refuse_replay(pq::Connection& target, const std::string& 
     };
 }
 
+Refusal no_checkpoint(const std::string& pipeline) {
+    return {.primary = fmt::format("pipeline \"{}\" has no checkpoint", pipeline)};
+}
+
 std::optional<Refusal> refuse_other_source(
     const config::Settings& settings,
     const source_catalog::Server& server,

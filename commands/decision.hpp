@@ -38,6 +38,8 @@ lock_or_refuse(pq::Connection& target, const std::string& pipeline);
 [[nodiscard]] std::optional<Refusal>
 refuse_replay(pq::Connection& target, const std::string& pipeline);
 
+[[nodiscard]] Refusal no_checkpoint(const std::string& pipeline);
+
 /// A checkpoint of another system, timeline, database or slot.
 [[nodiscard]] std::optional<Refusal> refuse_other_source(
     const config::Settings& settings,

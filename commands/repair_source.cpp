@@ -126,11 +126,7 @@ int repair_accept_source(
     pg::ensure_metadata(target);
     if (const auto no = lock_or_refuse(target, settings.pipeline)) return report(*no, err);
     const auto checkpoint = pg::read_checkpoint(target, settings.pipeline);
-    if (!checkpoint) {
-        return report(
-            {.primary = fmt::format("pipeline \"{}\" has no checkpoint", settings.pipeline)}, err
-        );
-    }
+    if (!checkpoint) return report(no_checkpoint(settings.pipeline), err);
     const auto server = source_catalog::read_server(source);
     const auto now = identity_of(settings, server);
     if (same_source(checkpoint->source, now)) {

@@ -22,10 +22,6 @@ namespace {
 
 namespace pg = history_writer::pg;
 
-Refusal no_checkpoint(const std::string& pipeline) {
-    return {.primary = fmt::format("pipeline \"{}\" has no checkpoint", pipeline)};
-}
-
 bool is_readable(pq::Connection& source, const std::string& slot_name) {
     const auto slot = source_catalog::read_slot(source, slot_name);
     return slot && slot->wal_status != "lost" && slot->invalidation_reason.empty();
@@ -39,21 +35,14 @@ std::optional<Refusal> set_back(
     const ReplayPlan& plan,
     pgoutput::Lsn until
 ) {
-    const auto before = pg::read_replay(sides.target, settings.pipeline);
-    const auto slot =
-        before ? before->slot
-               : replicator::slot_name_of("replay", settings.pipeline, "", std::random_device{}());
-    // Noted first, so that a slot is never there that nobody knows of.
-    if (!before) pg::announce_replay(sides.target, settings.pipeline, slot);
-    const auto clear_away = [&] {
-        // Else the next start finds it and clears it away.
-        if (!sides.source.ok() || !sides.target.ok() || (before && before->from)) return;
-        sides.source.exec(replicator::drop_slot_sql, {slot});
-        pg::forget_replay(sides.target, settings.pipeline);
-    };
+    const auto slot = note_replay_slot(
+        sides.target,
+        settings.pipeline,
+        replicator::slot_name_of("replay", settings.pipeline, "", std::random_device{}())
+    );
     try {
         if (auto no = make_replay_slot(sides.source, settings, plan, slot, until)) {
-            clear_away();
+            clear_away(sides, settings.pipeline);
             return no;
         }
         durably(sides.target, [&] {
@@ -66,10 +55,10 @@ std::optional<Refusal> set_back(
             );
         });
     } catch (const pg::CannotRewind& error) {
-        clear_away();
-        return Refusal{.primary = "the history cannot be set back", .detail = error.what()};
+        clear_away(sides, settings.pipeline);
+        return cannot_set_back(error);
     } catch (...) {
-        clear_away();
+        clear_away(sides, settings.pipeline);
         throw;
     }
     return std::nullopt;

@@ -60,12 +60,11 @@ std::optional<Refusal> copy(
     Lsn until
 ) {
     const auto shadow = settings_of_copy(settings, options.into);
-    const auto before = pg::read_replay(sides.target, shadow.pipeline);
-    const auto slot = before ? before->slot
-                             : replicator::slot_name_of(
-                                   "replay", settings.pipeline, options.into, std::random_device{}()
-                               );
-    if (!before) pg::announce_replay(sides.target, shadow.pipeline, slot);
+    const auto slot = note_replay_slot(
+        sides.target,
+        shadow.pipeline,
+        replicator::slot_name_of("replay", settings.pipeline, options.into, std::random_device{}())
+    );
     if (auto no = make_replay_slot(sides.source, settings, plan, slot, until)) return no;
     const auto tables = pg::followed(sides.target, settings);
     durably(sides.target, [&] {
@@ -85,15 +84,6 @@ std::optional<Refusal> copy(
         );
     });
     return std::nullopt;
-}
-
-/// After an error: nothing is left but what was there before.
-void clear_away(ReplaySides sides, const std::string& pipeline) {
-    if (!sides.source.ok() || !sides.target.ok()) return;
-    const auto replay = pg::read_replay(sides.target, pipeline);
-    if (!replay || replay->from) return;
-    sides.source.exec(replicator::drop_slot_sql, {replay->slot});
-    pg::forget_replay(sides.target, pipeline);
 }
 
 }  // namespace
@@ -121,11 +111,7 @@ std::optional<int> begin_replay_into(
     if (const auto no = lock_or_refuse(target, shadow.pipeline)) return report(*no, err);
     if (const auto no = refuse_schema(target, settings, options.into)) return report(*no, err);
     const auto checkpoint = pg::read_checkpoint(target, settings.pipeline);
-    if (!checkpoint) {
-        return report(
-            {.primary = fmt::format("pipeline \"{}\" has no checkpoint", settings.pipeline)}, err
-        );
-    }
+    if (!checkpoint) return report(no_checkpoint(settings.pipeline), err);
     const auto server = source_catalog::read_server(source);
     if (const auto no = refuse_other_source(settings, server, checkpoint)) return report(*no, err);
     if (const auto live = pg::read_replay(target, settings.pipeline); live && live->from) {
@@ -146,7 +132,7 @@ std::optional<int> begin_replay_into(
     try {
         no = copy({source, target}, settings, options, plan, until);
     } catch (const pg::CannotRewind& error) {
-        no = Refusal{.primary = "the history cannot be set back", .detail = error.what()};
+        no = cannot_set_back(error);
     } catch (const pg::ShadowTaken& error) {
         no = Refusal{
             .exit_code = exit_usage,

@@ -252,6 +252,25 @@ std::optional<Refusal> make_replay_slot(
     };
 }
 
+std::string
+note_replay_slot(pq::Connection& target, const std::string& pipeline, const std::string& fresh) {
+    if (auto replay = pg::read_replay(target, pipeline)) return std::move(replay->slot);
+    pg::announce_replay(target, pipeline, fresh);
+    return fresh;
+}
+
+void clear_away(ReplaySides sides, const std::string& pipeline) {
+    if (!sides.source.ok() || !sides.target.ok()) return;
+    const auto replay = pg::read_replay(sides.target, pipeline);
+    if (!replay || replay->from) return;
+    sides.source.exec(replicator::drop_slot_sql, {replay->slot});
+    pg::forget_replay(sides.target, pipeline);
+}
+
+Refusal cannot_set_back(const pg::CannotRewind& error) {
+    return {.primary = "the history cannot be set back", .detail = error.what()};
+}
+
 void tell_left_alone(
     pq::Connection& target,
     const config::Settings& settings,

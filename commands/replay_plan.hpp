@@ -4,6 +4,7 @@
 #include "config/settings.hpp"
 #include "history_writer/checkpoint.hpp"
 #include "history_writer/pg/bookmark_store.hpp"
+#include "history_writer/pg/rewind.hpp"
 #include "pgoutput/lsn.hpp"
 #include "pq/connection.hpp"
 
@@ -35,6 +36,17 @@ struct ReplaySides {
     const std::string& slot,
     pgoutput::Lsn until
 );
+
+/// The slot of the replay that is noted for `pipeline`. Without one `fresh` is noted, so that a
+/// slot is never there that nobody knows of.
+[[nodiscard]] std::string
+note_replay_slot(pq::Connection& target, const std::string& pipeline, const std::string& fresh);
+
+/// After an error: drops the slot that is noted for `pipeline`, and the note, unless the history
+/// was set back before. Where it cannot, the next start finds both.
+void clear_away(ReplaySides sides, const std::string& pipeline);
+
+[[nodiscard]] Refusal cannot_set_back(const history_writer::pg::CannotRewind& error);
 
 /// Names the tables that the configuration excludes, and says what becomes of their history.
 void tell_left_alone(
