@@ -17,6 +17,27 @@ void each_command(const DescribedCommand& command, const Visit& visit) {
     for (const auto& below : command.commands) each_command(below, visit);
 }
 
+std::string join(const std::vector<std::string>& words) {
+    std::string list;
+    for (const auto& word : words) list += (list.empty() ? "" : " ") + word;
+    return list;
+}
+
+using VisitValue = std::function<void(const std::string& before, const std::string& words)>;
+
+/// For each option's value: the command and the option that stand before it, and the words that it
+/// may be. Without known words it is completed as a file.
+void each_value(const DescribedCommand& root, const VisitValue& visit) {
+    each_command(root, [&](const DescribedCommand& command) {
+        for (const auto& option : command.options) {
+            if (option.value.empty()) continue;
+            for (const auto& name : option.names) {
+                visit(command.path + " " + name, join(option.words));
+            }
+        }
+    });
+}
+
 /// 'it'\''s', as every shell reads it but fish, which reads 'it\'s'.
 std::string single_quoted(const std::string& text, const char* quote) {
     std::string quoted{"'"};
@@ -28,12 +49,6 @@ std::string single_quoted(const std::string& text, const char* quote) {
         }
     }
     return quoted + "'";
-}
-
-std::string join(const std::vector<std::string>& words) {
-    std::string list;
-    for (const auto& word : words) list += (list.empty() ? "" : " ") + word;
-    return list;
 }
 
 /// What may come next after a command, besides files.
@@ -75,16 +90,8 @@ std::string bash_text(const DescribedCommand& root) {
         program,
         paths_pattern(root)
     );
-    each_command(root, [&](const DescribedCommand& command) {
-        for (const auto& option : command.options) {
-            if (option.value.empty()) continue;
-            for (const auto& name : option.names) {
-                // Without known words a value is completed as a file.
-                text += fmt::format(
-                    "        '{} {}') candidates='{}' ;;\n", command.path, name, join(option.words)
-                );
-            }
-        }
+    each_value(root, [&](const std::string& before, const std::string& words) {
+        text += fmt::format("        '{}') candidates='{}' ;;\n", before, words);
     });
     text += "        *)\n            case $path in\n";
     each_command(root, [&](const DescribedCommand& command) {
@@ -122,15 +129,8 @@ std::string zsh_text(const DescribedCommand& root) {
         program,
         paths_pattern(root)
     );
-    each_command(root, [&](const DescribedCommand& command) {
-        for (const auto& option : command.options) {
-            if (option.value.empty()) continue;
-            for (const auto& name : option.names) {
-                text += fmt::format(
-                    "        ('{} {}') candidates=({}) ;;\n", command.path, name, join(option.words)
-                );
-            }
-        }
+    each_value(root, [&](const std::string& before, const std::string& words) {
+        text += fmt::format("        ('{}') candidates=({}) ;;\n", before, words);
     });
     text += "        (*)\n            case $command_path in\n";
     each_command(root, [&](const DescribedCommand& command) {
