@@ -1,6 +1,7 @@
 #include "commands/status_report.hpp"
 
 #include "commands/aligned_table.hpp"
+#include "commands/json_list.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "reading/output.hpp"
 
@@ -103,16 +104,6 @@ std::string json_kept(const KeptReport& kept) {
         json_lsn(kept.position),
         json_number(kept.retained_bytes)
     );
-}
-
-template <typename Item>
-std::string json_list(const std::vector<Item>& items, std::string (*form)(const Item&)) {
-    std::string text{"["};
-    for (const Item& item : items) {
-        if (text.size() > 1) text += ", ";
-        text += form(item);
-    }
-    return text + "]";
 }
 
 void print_line(std::ostream& out, std::string_view name, const std::string& value) {

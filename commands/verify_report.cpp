@@ -1,6 +1,7 @@
 #include "commands/verify_report.hpp"
 
 #include "commands/aligned_table.hpp"
+#include "commands/json_list.hpp"
 #include "history_writer/pg/text_literals.hpp"
 
 #include <fmt/format.h>
@@ -211,16 +212,6 @@ void print_verdict(const Report& report, std::ostream& out) {
 }
 
 // -- JSON ----------------------------------------------------------------------------------------
-
-template <typename Items, typename Form>
-std::string json_list(const Items& items, Form form) {
-    std::string text{"["};
-    for (const auto& item : items) {
-        if (text.size() > 1) text += ", ";
-        text += form(item);
-    }
-    return text + "]";
-}
 
 std::string json_of(const Fields& fields) {
     std::string text{"{"};
