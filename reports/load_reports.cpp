@@ -129,28 +129,22 @@ std::vector<std::string> sql_files(const std::string& dir, std::vector<config::P
 
 /// Of two reports, the later one is at fault.
 void require_unique(const std::vector<Parsed>& parsed, std::vector<config::Problem>& problems) {
-    std::map<std::string, const Parsed*> names;
-    std::map<std::string, const Parsed*> paths;
-    for (const Parsed& one : parsed) {
-        const Report& report = one.report;
+    using Files = std::map<std::string, std::string>;
+    const auto claim = [&](Files& taken, const std::string& name, config::Problem problem) {
+        const auto [earlier, is_new] = taken.emplace(name, problem.file);
+        if (is_new) return;
+        problem.detail = fmt::format("It is in {}.", earlier->second);
+        problems.push_back(std::move(problem));
+    };
+    Files names;
+    Files paths;
+    for (const auto& [report, name_line, path_line] : parsed) {
         if (report.name.empty()) continue;  // It could not be read.
-        const auto [same_name, new_name] = names.emplace(report.name, &one);
-        if (!new_name) {
-            auto problem = problem_of(
-                report.file, one.name_line, fmt::format("report \"{}\" exists already", report.name)
-            );
-            problem.detail = fmt::format("It is in {}.", same_name->second->report.file);
-            problems.push_back(std::move(problem));
-        }
+        auto same_name = fmt::format("report \"{}\" exists already", report.name);
+        claim(names, report.name, problem_of(report.file, name_line, std::move(same_name)));
         if (report.path.empty()) continue;
-        const auto [same_path, new_path] = paths.emplace(report.path, &one);
-        if (!new_path) {
-            auto problem = problem_of(
-                report.file, one.path_line, fmt::format("path {} is taken already", report.path)
-            );
-            problem.detail = fmt::format("It is in {}.", same_path->second->report.file);
-            problems.push_back(std::move(problem));
-        }
+        auto same_path = fmt::format("path {} is taken already", report.path);
+        claim(paths, report.path, problem_of(report.file, path_line, std::move(same_path)));
     }
 }
 
