@@ -42,14 +42,6 @@ private:
     bool own_;
 };
 
-Error bad_request(std::string primary, std::string detail) {
-    return Error{
-        {.kind = ErrorKind::bad_request,
-         .primary = std::move(primary),
-         .detail = std::move(detail),
-         .hint = {}}};
-}
-
 std::string column_list(const std::vector<Column>& columns) {
     std::string list;
     for (const Column& column : columns) {

@@ -42,4 +42,13 @@ struct Error : std::runtime_error {
     std::string hint;
 };
 
+[[nodiscard]] inline Error
+bad_request(std::string primary, std::string detail = {}, std::string hint = {}) {
+    return Error{
+        {.kind = ErrorKind::bad_request,
+         .primary = std::move(primary),
+         .detail = std::move(detail),
+         .hint = std::move(hint)}};
+}
+
 }  // namespace pgchronicle::reading

@@ -4,20 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 namespace pgchronicle::reading {
 namespace {
 
 using pq::quote_identifier;
-
-Error bad_request(std::string primary, std::string detail = {}, std::string hint = {}) {
-    return Error{
-        {.kind = ErrorKind::bad_request,
-         .primary = std::move(primary),
-         .detail = std::move(detail),
-         .hint = std::move(hint)}};
-}
 
 Error not_ready(const HistoryTable& table) {
     return Error{

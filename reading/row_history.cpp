@@ -192,26 +192,24 @@ void require_key(const HistoryTable& table, const std::vector<std::string>& key)
              .hint = {}}};
     }
     if (table.row_key.empty()) {
-        throw Error{
-            {.kind = ErrorKind::bad_request,
-             .primary = fmt::format("table \"{}\" has no key", table.name()),
-             .detail = "A row of it is known by all of its values, and rows may be identical.",
-             .hint = fmt::format(
-                 "Query the target: SELECT * FROM {} WHERE ... ORDER BY {}, {};",
-                 pq::quote_qualified(table.target_schema, table.target_table),
-                 quote_identifier(names.lsn_from),
-                 quote_identifier(names.change_seq)
-             )}};
+        throw bad_request(
+            fmt::format("table \"{}\" has no key", table.name()),
+            "A row of it is known by all of its values, and rows may be identical.",
+            fmt::format(
+                "Query the target: SELECT * FROM {} WHERE ... ORDER BY {}, {};",
+                pq::quote_qualified(table.target_schema, table.target_table),
+                quote_identifier(names.lsn_from),
+                quote_identifier(names.change_seq)
+            )
+        );
     }
     if (table.row_key.size() == key.size()) return;
     std::string columns;
     for (const auto& name : table.row_key) columns += (columns.empty() ? "" : ", ") + name;
-    throw Error{
-        {.kind = ErrorKind::bad_request,
-         .primary =
-             fmt::format("key of table \"{}\" has {} columns", table.name(), table.row_key.size()),
-         .detail = fmt::format("They are {}; {} values were given.", columns, key.size()),
-         .hint = {}}};
+    throw bad_request(
+        fmt::format("key of table \"{}\" has {} columns", table.name(), table.row_key.size()),
+        fmt::format("They are {}; {} values were given.", columns, key.size())
+    );
 }
 
 }  // namespace
@@ -241,11 +239,10 @@ RowHistory read_row_history(
     } catch (const pq::Error& error) {
         constexpr const char* data_exception = "22";
         if (!error.sqlstate().starts_with(data_exception)) throw;
-        throw Error{
-            {.kind = ErrorKind::bad_request,
-             .primary =
-                 fmt::format("key does not fit table \"{}\": {}", table.name(), error.primary()),
-             .detail = error.detail()}};
+        throw bad_request(
+            fmt::format("key does not fit table \"{}\": {}", table.name(), error.primary()),
+            error.detail()
+        );
     }
     return row;
 }

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 namespace pgchronicle::reports {
 namespace {
 
 using config::quoted;
+using reading::bad_request;
 using reading::ErrorKind;
 
 std::string list_of_names(const Report& report) {
@@ -21,14 +21,6 @@ std::string list_of_names(const Report& report) {
         list += (list.empty() ? "" : ", ") + parameter.name;
     }
     return list;
-}
-
-reading::Error bad_request(std::string primary, std::string detail) {
-    return reading::Error{
-        {.kind = ErrorKind::bad_request,
-         .primary = std::move(primary),
-         .detail = std::move(detail),
-         .hint = {}}};
 }
 
 void require_known(const Report& report, const std::map<std::string, std::string>& values) {
