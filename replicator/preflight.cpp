@@ -1,5 +1,6 @@
 #include "replicator/preflight.hpp"
 
+#include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
 
 namespace pgchronicle::replicator {
@@ -36,6 +37,10 @@ std::string joined(const std::vector<std::string>& items) {
 
 std::string counted(std::size_t count, std::string_view noun) {
     return std::to_string(count) + ' ' + std::string{noun} + (count == 1 ? "" : "s");
+}
+
+std::string sql_to_drop(const std::string& slot) {
+    return "SELECT pg_drop_replication_slot(" + pq::quote_literal(slot) + ");";
 }
 
 std::vector<history_writer::HistoryTable> planned_tables(const Facts& facts) {

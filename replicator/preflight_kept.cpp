@@ -1,4 +1,3 @@
-#include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
 #include "replicator/slot_commands.hpp"
 
@@ -30,10 +29,6 @@ std::string keeps(const Facts& facts, const source_catalog::Slot& slot) {
     if (!slot.restart_lsn.valid()) return "It keeps no WAL.";
     const auto bytes = bytes_between(slot.restart_lsn, facts.source->server.flush_lsn);
     return "It keeps " + std::to_string(bytes >> 20U) + " MiB of WAL.";
-}
-
-std::string drop_sql(const std::string& slot) {
-    return "SELECT pg_drop_replication_slot(" + pq::quote_literal(slot) + ");";
 }
 
 void judge_bookmark(const Facts& facts, const KeptSlot& kept, Problems& problems) {
@@ -82,7 +77,7 @@ void judge_copy(
         .detail = keeps(facts, *slot),
         .hint = "Where nobody makes it now: \"replay --into " + schema +
                 "\" makes it anew, and without its slot it is given up.",
-        .mending_sql = drop_sql(kept.slot),
+        .mending_sql = sql_to_drop(kept.slot),
     });
 }
 
@@ -106,7 +101,7 @@ void judge_unknown_slots(const Facts& facts, Problems& problems) {
             .detail = keeps(facts, slot),
             .hint = "If no other target has a pipeline " + shown(facts.settings.pipeline) +
                     ", nobody needs it.",
-            .mending_sql = drop_sql(slot.name),
+            .mending_sql = sql_to_drop(slot.name),
         });
     }
 }

@@ -25,6 +25,9 @@ namespace pgchronicle::replicator {
 /// "1 table", "2 tables".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 
+/// What an operator may run to drop a slot.
+[[nodiscard]] std::string sql_to_drop(const std::string& slot);
+
 /// The oldest server that is supported, on either side.
 inline constexpr int server_version_min = 140000;
 

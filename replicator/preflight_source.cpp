@@ -20,10 +20,6 @@ std::string create_slot_sql(const std::string& slot) {
            ", 'pgoutput');";
 }
 
-std::string drop_slot_sql(const std::string& slot) {
-    return "SELECT pg_drop_replication_slot(" + pq::quote_literal(slot) + ");";
-}
-
 bool initial_copy_due(const Facts& facts) {
     const bool first_run = !facts.target || !facts.target->checkpoint;
     return facts.settings.snapshot == config::Snapshot::initial && first_run;
@@ -225,7 +221,7 @@ void judge_slot_kind(const Facts& facts, const source_catalog::Slot& slot, Probl
                               shown(slot.plugin) + ", not \"pgoutput\"",
             .detail = "A slot's plugin cannot be changed.",
             .hint = "If somebody else uses it, configure another slot; if not, replace it.",
-            .mending_sql = drop_slot_sql(slot.name) + "\n" + create_slot_sql(slot.name),
+            .mending_sql = sql_to_drop(slot.name) + "\n" + create_slot_sql(slot.name),
         });
     } else if (slot.database != database) {
         problems.push_back({
@@ -258,7 +254,7 @@ void judge_lost_slot(const Facts& facts, const source_catalog::Slot& slot, Probl
             "idle_replication_slot_timeout), then replace the slot. Changes in between are "
             "missing from the history. " +
             std::string{reconcile_hint};
-        lost.mending_sql = drop_slot_sql(slot.name) + "\n" + create_slot_sql(slot.name);
+        lost.mending_sql = sql_to_drop(slot.name) + "\n" + create_slot_sql(slot.name);
     }
     problems.push_back(std::move(lost));
 }
