@@ -1,6 +1,7 @@
 #include "history_writer/pg/quarantine_store.hpp"
 
 #include "failpoint/failpoint.hpp"
+#include "history_writer/pg/text_literals.hpp"
 
 #include <charconv>
 
@@ -15,10 +16,6 @@ constexpr const char* reason = "quarantined";
 
 Lsn lsn_of(const pq::Result& rows, int row, int column) {
     return pgoutput::parse_lsn(rows.text(row, column)).value_or(Lsn{});
-}
-
-std::string oid_text(pgoutput::RelationId relation) {
-    return std::to_string(static_cast<std::uint32_t>(relation));
 }
 
 }  // namespace

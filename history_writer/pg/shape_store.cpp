@@ -82,7 +82,7 @@ last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::Relati
         " coalesce(c->>'history', '') FROM (SELECT columns FROM pgchronicle.relation_shape"
         " WHERE pipeline = $1 AND relation_id = $2::oid ORDER BY lsn DESC LIMIT 1) s,"
         " jsonb_array_elements(s.columns) WITH ORDINALITY AS e(c, i) ORDER BY i",
-        {pipeline, std::to_string(static_cast<std::uint32_t>(relation))}
+        {pipeline, oid_text(relation)}
     );
     std::vector<ShapeColumn> shape;
     for (int i = 0; i < rows.rows(); ++i) {
@@ -103,7 +103,7 @@ highest_number(pq::Connection& target, const std::string& pipeline, pgoutput::Re
         " CROSS JOIN LATERAL (SELECT jsonb_path_query(s.columns, '$[*].number') UNION ALL"
         " SELECT jsonb_path_query(coalesce(s.earlier, '[]'), '$[*].columns[*].number'))"
         " AS c(number) WHERE pipeline = $1 AND relation_id = $2::oid",
-        {pipeline, std::to_string(static_cast<std::uint32_t>(relation))}
+        {pipeline, oid_text(relation)}
     );
     return static_cast<std::int16_t>(row.int64(0, 0));
 }
@@ -120,7 +120,7 @@ bool shape_unchanged(
         " FROM pgchronicle.relation_shape s WHERE pipeline = $1 AND relation_id = $2::oid"
         " ORDER BY lsn DESC LIMIT 1",
         {pipeline,
-         std::to_string(static_cast<std::uint32_t>(source.id)),
+         oid_text(source.id),
          columns_json(shape_of(source, table)),
          array_literal(key_names(table)),
          std::string(1, static_cast<char>(source.replica_identity)),
@@ -148,7 +148,7 @@ void record_shape(
         " filled = excluded.filled, earlier = coalesce(t.earlier, '[]')"
         " || jsonb_build_array(jsonb_build_object('columns', t.columns, 'filled', t.filled))",
         {pipeline,
-         std::to_string(static_cast<std::uint32_t>(source.id)),
+         oid_text(source.id),
          source.schema_name,
          source.name,
          to_string(lsn),
@@ -181,7 +181,7 @@ std::vector<RecordedColumn> shape_then(
         " UNION ALL SELECT NULL, f.columns, f.filled) s"
         " CROSS JOIN LATERAL jsonb_array_elements(s.columns) WITH ORDINALITY AS c(value, number)"
         " ORDER BY f.lsn DESC, s.number NULLS LAST, c.number",
-        {pipeline, std::to_string(static_cast<std::uint32_t>(relation.id)), to_string(lsn)}
+        {pipeline, oid_text(relation.id), to_string(lsn)}
     );
     auto shapes = shapes_of(rows);
     std::erase_if(shapes, [&](const auto& shape) {

@@ -17,10 +17,6 @@ std::uint32_t oid_of(std::string_view digits) {
     return oid;
 }
 
-std::string oid_text(std::uint32_t oid) {
-    return std::to_string(oid);
-}
-
 const char* name_of(CompareAs compare_as) {
     switch (compare_as) {
     case CompareAs::reconcile:
@@ -105,14 +101,14 @@ void begin_relation(
         {pipeline,
          table.source_schema,
          table.source_table,
-         oid_text(static_cast<std::uint32_t>(table.relation)),
+         oid_text(table.relation),
          table.target_schema,
          table.target_table,
          array_literal(key_names(table)),
          copied ? "copied" : "pending",
          to_string(begins_at),
          source.membership,
-         oid_text(source.file)}
+         std::to_string(source.file)}
     );
 }
 
@@ -165,7 +161,7 @@ void note_source(
         "UPDATE pgchronicle.table_state SET membership = $4, source_file = nullif($5, '0')::oid"
         " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3"
         " AND (membership, source_file) IS DISTINCT FROM ($4, nullif($5, '0')::oid)",
-        {pipeline, source.schema_name, source.name, source.membership, oid_text(source.file)}
+        {pipeline, source.schema_name, source.name, source.membership, std::to_string(source.file)}
     );
 }
 
@@ -177,7 +173,7 @@ void note_file(
     target.exec(
         "UPDATE pgchronicle.table_state SET source_file = nullif($4, '0')::oid"
         " WHERE pipeline = $1 AND source_schema = $2 AND source_table = $3",
-        {pipeline, source.schema_name, source.name, oid_text(source.file)}
+        {pipeline, source.schema_name, source.name, std::to_string(source.file)}
     );
 }
 
@@ -193,9 +189,9 @@ void succeed_relation(
         {pipeline,
          source.schema_name,
          source.name,
-         oid_text(static_cast<std::uint32_t>(source.id)),
+         oid_text(source.id),
          source.membership,
-         oid_text(source.file)}
+         std::to_string(source.file)}
     );
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "pgoutput/ids.hpp"
 #include "pgoutput/lsn.hpp"
 #include "pgoutput/timestamp.hpp"
 #include "pq/array_text.hpp"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,10 @@ namespace pgchronicle::history_writer::pg {
 /// A text[] literal, every element quoted: {"a","b"}.
 [[nodiscard]] inline std::string array_literal(const std::vector<std::string>& values) {
     return pq::array_text(values);
+}
+
+[[nodiscard]] inline std::string oid_text(pgoutput::RelationId relation) {
+    return std::to_string(static_cast<std::uint32_t>(relation));
 }
 
 /// A JSON string with its quotes.
