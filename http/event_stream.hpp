@@ -49,7 +49,6 @@ private:
     void on_page(Page page);
     void on_failure(const std::exception_ptr& failure);
     void send(std::string text, bool more);
-    void begin_head();
     void wait(pgoutput::Lsn horizon);
     void wait_a_moment(std::chrono::milliseconds time);
     void notice_end();

@@ -98,7 +98,6 @@ struct Metrics::Families {
     Labels labels;
     bool counts;
     std::atomic<std::uint64_t> rows_written{0};
-    std::atomic<bool> streamed{false};
     // What is written; null where this process writes nothing.
     Counter* rows{nullptr};
     Counter* transactions{nullptr};
@@ -167,10 +166,6 @@ void Metrics::reconnecting() noexcept {
     if (families_->counts) families_->reconnects->Increment();
 }
 
-void Metrics::streaming() noexcept {
-    families_->streamed = true;
-}
-
 void Metrics::observed(const Observation& observation) {
     auto& to = *families_;
     to.target_up.Set(observation.health.empty() ? 0 : 1);
@@ -221,10 +216,6 @@ void Metrics::refused_client() {
 
 std::uint64_t Metrics::rows() const {
     return families_->rows_written;
-}
-
-bool Metrics::has_streamed() const {
-    return families_->streamed;
 }
 
 std::string Metrics::text() const {

@@ -18,7 +18,6 @@ public:
 
     void batch_written(const replicator::BatchWritten& batch) noexcept override;
     void reconnecting() noexcept override;
-    void streaming() noexcept override;
 
     void observed(const Observation& observation);
     void answered(const std::string& route, unsigned status, std::chrono::duration<double> took);
@@ -29,7 +28,6 @@ public:
 
     /// Rows that this process has written so far.
     [[nodiscard]] std::uint64_t rows() const;
-    [[nodiscard]] bool has_streamed() const;
 
     /// In Prometheus' text format.
     [[nodiscard]] std::string text() const;

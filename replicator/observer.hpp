@@ -30,8 +30,6 @@ public:
     virtual void batch_written(const BatchWritten& batch) noexcept = 0;
     /// A failure that may pass: it is tried again.
     virtual void reconnecting() noexcept = 0;
-    /// Changes are streamed, behind the copy.
-    virtual void streaming() noexcept = 0;
 };
 
 }  // namespace pgchronicle::replicator

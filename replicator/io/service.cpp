@@ -412,7 +412,6 @@ Service::Turn Service::stream(
         reconciling_ = false;
         life_.notify_ready();
         life_.notify_status("streaming");
-        if (options_.observer != nullptr) options_.observer->streaming();
     }
     switch (run_session(session)) {
     case SessionEnd::stopped:
