@@ -9,7 +9,6 @@
 #include <stdexcept>
 #include <system_error>
 #include <unistd.h>
-#include <vector>
 
 namespace pgchronicle::commands {
 namespace {

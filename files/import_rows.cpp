@@ -3,7 +3,6 @@
 #include "files/copy_text.hpp"
 #include "files/error.hpp"
 #include "history_writer/pg/sql_parts.hpp"
-#include "history_writer/pg/target_table.hpp"
 #include "pq/quoting.hpp"
 
 #include <fmt/format.h>

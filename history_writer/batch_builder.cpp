@@ -1,6 +1,5 @@
 #include "history_writer/batch_builder.hpp"
 
-#include "history_writer/copy_row.hpp"
 #include "history_writer/kept_memory.hpp"
 #include "history_writer/row_key.hpp"
 

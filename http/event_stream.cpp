@@ -8,8 +8,6 @@
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 namespace pgchronicle::http {

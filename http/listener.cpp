@@ -3,7 +3,6 @@
 #include <boost/asio/write.hpp>
 
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 
 namespace pgchronicle::http {

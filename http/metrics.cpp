@@ -8,7 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <fstream>
 #include <limits>
 #include <map>

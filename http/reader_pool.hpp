@@ -1,6 +1,5 @@
 #pragma once
 
-#include "log/log.hpp"
 #include "pq/connection.hpp"
 
 #include <chrono>
@@ -12,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 

@@ -4,7 +4,6 @@
 #include "log/printable.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace pgchronicle::http {

@@ -13,11 +13,11 @@
 #include "history_writer/pg/stage_sql.hpp"
 #include "initial_copy/compare_sql.hpp"
 #include "initial_copy/stamped_rows.hpp"
-#include "pq/quoting.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <thread>
 #include <unistd.h>

@@ -28,7 +28,6 @@
 #include <iostream>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace {
 

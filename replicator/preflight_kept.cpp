@@ -2,7 +2,6 @@
 #include "replicator/slot_commands.hpp"
 
 #include <algorithm>
-#include <optional>
 
 // Slots that keep WAL beside the pipeline's own: whether they are still of use, and whether anybody
 // knows of them.

@@ -4,7 +4,6 @@
 #include "replicator/startup_guard.hpp"
 
 #include <algorithm>
-#include <set>
 
 // The target: server, rights, what is already there, and whether the checkpoint fits the source.
 

@@ -11,9 +11,6 @@
 #include "history_writer/pg/text_literals.hpp"
 #include "pq/array_text.hpp"
 #include "pq/push.hpp"
-#include "pq/quoting.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>

@@ -6,6 +6,7 @@
 #include "pq/array_text.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace pgchronicle::history_writer::pg {
 

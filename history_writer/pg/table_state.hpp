@@ -5,10 +5,7 @@
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
 
-#include <optional>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 // pgchronicle.table_state: which relation each name stands for, and how far its history is.

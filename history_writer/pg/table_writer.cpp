@@ -9,7 +9,6 @@
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/stage_sql.hpp"
-#include "history_writer/pg/text_literals.hpp"
 #include "history_writer/pg/wide_keys.hpp"
 #include "history_writer/row_key.hpp"
 #include "history_writer/table_failure.hpp"

@@ -6,7 +6,6 @@
 #include "history_writer/pg/row_index.hpp"
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
-#include "history_writer/pg/table_state.hpp"
 #include "history_writer/pg/text_literals.hpp"
 #include "history_writer/table_failure.hpp"
 #include "pq/quoting.hpp"

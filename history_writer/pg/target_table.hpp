@@ -1,6 +1,5 @@
 #pragma once
 
-#include "history_writer/change_batch.hpp"
 #include "history_writer/history_table.hpp"
 #include "history_writer/shape_change.hpp"
 #include "pgoutput/lsn.hpp"

@@ -11,11 +11,9 @@
 #include "replicator/io/session.hpp"
 #include "source_catalog/model.hpp"
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
-#include <string>
 #include <vector>
 
 namespace pgchronicle::replicator::io {

@@ -12,7 +12,6 @@
 #include "replicator/io/session.hpp"
 #include "replicator/observer.hpp"
 
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>

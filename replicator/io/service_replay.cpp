@@ -1,5 +1,4 @@
 #include "failpoint/failpoint.hpp"
-#include "history_writer/pg/checkpoint_store.hpp"
 #include "replicator/io/service.hpp"
 #include "replicator/slot_commands.hpp"
 #include "replicator/stream_error.hpp"

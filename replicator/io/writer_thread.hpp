@@ -3,7 +3,6 @@
 #include "replicator/io/worker.hpp"
 
 #include <condition_variable>
-#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
