@@ -36,7 +36,4 @@ using SharedAnswer = std::shared_ptr<const Answer>;
 /// The answer with its body compressed; as it is where that would not make it smaller.
 [[nodiscard]] Answer gzipped(Answer answer);
 
-/// The gzip form of `bytes`, the same for the same bytes.
-[[nodiscard]] std::string gzip(std::string_view bytes);
-
 }  // namespace pgchronicle::http

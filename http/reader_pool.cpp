@@ -66,11 +66,6 @@ void ReaderPool::stop() {
     }
 }
 
-std::size_t ReaderPool::pending() const {
-    const std::lock_guard lock{mutex_};
-    return tasks_.size() + running_;
-}
-
 void ReaderPool::run(Reader& reader) {
     if (options_.yields) yield_to_replication();
     for (;;) {
@@ -81,15 +76,12 @@ void ReaderPool::run(Reader& reader) {
             if (tasks_.empty()) return;
             task = std::move(tasks_.front());
             tasks_.pop_front();
-            ++running_;
         }
         try {
             attend(reader, task);
         } catch (...) {
             task.failed(std::current_exception());
         }
-        const std::lock_guard lock{mutex_};
-        --running_;
     }
 }
 

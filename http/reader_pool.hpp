@@ -44,9 +44,6 @@ public:
     /// destructor does it, too.
     void stop();
 
-    /// Jobs that wait or run.
-    [[nodiscard]] std::size_t pending() const;
-
 private:
     struct Task {
         Job job;
@@ -64,10 +61,9 @@ private:
     void close(Reader& reader);
 
     ReaderOptions options_;
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Task> tasks_;
-    std::size_t running_{0};
     bool stopping_{false};
     /// An attempt to connect has failed: until then, others fail the same way without trying.
     std::chrono::steady_clock::time_point refuse_until_;

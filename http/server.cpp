@@ -160,10 +160,6 @@ Server::~Server() {
     stop({});
 }
 
-std::uint16_t Server::port() const {
-    return state_->listener.port();
-}
-
 void Server::State::listen() {
     listener.open();
     listener.start();

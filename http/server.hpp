@@ -8,7 +8,6 @@
 #include "reports/report.hpp"
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -41,8 +40,6 @@ public:
     void start();
     /// Takes no more clients, answers what has been asked, and ends; what takes longer is cut off.
     void stop(std::chrono::milliseconds patience);
-
-    [[nodiscard]] std::uint16_t port() const;
 
 private:
     struct State;
