@@ -18,6 +18,12 @@ namespace pg = history_writer::pg;
 
 using history_writer::HistoryTable;
 
+/// schema.table apart.
+struct TableName {
+    std::string schema;
+    std::string table;
+};
+
 Error request_error(std::string primary, std::string detail = {}, std::string hint = {}) {
     return Error{
         {.fault = Fault::request,
@@ -139,8 +145,6 @@ void plan_key(const ImportRequest& request, HistoryTable& table) {
     }
 }
 
-}  // namespace
-
 TableName imported_name(const std::string& name) {
     const auto dot = name.find('.');
     TableName result{imported_schema, name};
@@ -150,6 +154,8 @@ TableName imported_name(const std::string& name) {
     }
     return result;
 }
+
+}  // namespace
 
 HistoryTable plan_imported_table(
     pq::Connection& target,

@@ -28,11 +28,4 @@ void require_inputs(
     const ImportRequest& request
 );
 
-/// schema.table apart.
-struct TableName {
-    std::string schema;
-    std::string table;
-};
-[[nodiscard]] TableName imported_name(const std::string& name);
-
 }  // namespace pgchronicle::files

@@ -7,13 +7,12 @@
 
 namespace pgchronicle::reading {
 
-Value value_of(const pq::Result& result, int row, int column) {
-    if (result.null(row, column)) return std::nullopt;
-    return result.str(row, column);
-}
+namespace {
 
+/// Types are known by their OID.
 std::vector<Column> columns_of(const pq::Result& result) {
     std::vector<Column> columns;
+    columns.reserve(static_cast<std::size_t>(result.columns()));
     for (int column = 0; column < result.columns(); ++column) {
         columns.push_back(
             {.name = result.name(column), .type = {}, .type_oid = pq::column_type(result, column)}
@@ -31,11 +30,11 @@ std::vector<Value> row_of(const pq::Result& result, int row) {
     return values;
 }
 
-Rows rows_of(const pq::Result& result) {
-    Rows all{.columns = columns_of(result), .rows = {}};
-    all.rows.reserve(static_cast<std::size_t>(result.rows()));
-    for (int row = 0; row < result.rows(); ++row) all.rows.push_back(row_of(result, row));
-    return all;
+}  // namespace
+
+Value value_of(const pq::Result& result, int row, int column) {
+    if (result.null(row, column)) return std::nullopt;
+    return result.str(row, column);
 }
 
 void Held::add(const pq::Result& result) {

@@ -58,16 +58,7 @@ private:
     const Limit& limit
 );
 
-/// All of a result that is in text form. Types are known by their OID.
-[[nodiscard]] Rows rows_of(const pq::Result& result);
-
-/// The columns alone.
-[[nodiscard]] std::vector<Column> columns_of(const pq::Result& result);
-
-/// One row.
-[[nodiscard]] std::vector<Value> row_of(const pq::Result& result, int row);
-
-/// One value of it.
+/// One value of a result that is in text form.
 [[nodiscard]] Value value_of(const pq::Result& result, int row, int column);
 
 }  // namespace pgchronicle::reading

@@ -76,8 +76,7 @@ TableFailure refused(const HistoryTable& table, const pq::Error& error) {
             : error.hint()};
 }
 
-}  // namespace
-
+/// On LSN and seq. Those who follow changes know it by its name.
 std::string create_change_index_sql(const HistoryTable& table) {
     const Names n{table.names};
     return fmt::format(
@@ -89,6 +88,7 @@ std::string create_change_index_sql(const HistoryTable& table) {
     );
 }
 
+/// Calls the function of each of the tables for their versions of the range ($1, $2]; one row.
 std::string call_functions_sql(const std::vector<const HistoryTable*>& tables) {
     std::string changes;
     std::string calls;
@@ -121,6 +121,8 @@ std::string call_functions_sql(const std::vector<const HistoryTable*>& tables) {
         changes
     );
 }
+
+}  // namespace
 
 Lsn OnChange::replayed_until() {
     if (!replayed_until_) {

@@ -40,10 +40,4 @@ private:
     std::optional<pgoutput::Lsn> replayed_until_;
 };
 
-/// CREATE INDEX IF NOT EXISTS: on LSN and seq. Those who follow changes know it by its name.
-[[nodiscard]] std::string create_change_index_sql(const HistoryTable& table);
-
-/// Calls the function of each of the tables for their versions of the range ($1, $2]; one row.
-[[nodiscard]] std::string call_functions_sql(const std::vector<const HistoryTable*>& tables);
-
 }  // namespace pgchronicle::history_writer::pg
