@@ -98,9 +98,11 @@ private:
         const history_writer::SourceTransaction& at
     );
     /// Whether the source has, or may have, written rows anew that the stream does not show.
+    /// `name_taken`: a column has the name of a former one.
     bool may_be_rewritten(
         const source_catalog::Table& source,
-        const history_writer::ShapeChange& change
+        const history_writer::ShapeChange& change,
+        bool name_taken
     );
     Entry entry_of(const source_catalog::Table& source, HistoryTable table);
     /// Ends the names that stood for `relation` before.

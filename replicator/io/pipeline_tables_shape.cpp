@@ -124,15 +124,23 @@ void PipelineTables::follow(
     const auto change = history_writer::compare_shapes(
         pg::last_shape(target_, settings_.pipeline, source.id), source, table
     );
+    // A replay is of what needed no comparison.
+    const bool compares = !replaying_ && settings_.snapshot != config::Snapshot::never;
     // Together: who reads the history beside us sees a column's name with the record of it.
     pg::in_transaction(target_, [&] {
+        bool name_taken = false;
         pg::for_table(table, "followed", [&] {
-            pg::follow_shape(target_, settings_.pipeline, source, table, change);
+            name_taken = pg::follow_shape(
+                target_,
+                settings_.pipeline,
+                source,
+                table,
+                change,
+                compares ? pg::FormerValues::stay : pg::FormerValues::go
+            );
         });
         tell_changes(source, change, at);
-        // A replay is of what needed no comparison.
-        if (!replaying_ && settings_.snapshot != config::Snapshot::never &&
-            may_be_rewritten(source, change)) {
+        if (compares && may_be_rewritten(source, change, name_taken)) {
             pg::mark_for_comparison(target_, settings_.pipeline, table, CompareAs::rewrite);
             pg::note_file(target_, settings_.pipeline, source);
             read_states();
@@ -161,14 +169,18 @@ void PipelineTables::tell_changes(
 
 bool PipelineTables::may_be_rewritten(
     const Table& source,
-    const history_writer::ShapeChange& change
+    const history_writer::ShapeChange& change,
+    bool name_taken
 ) {
-    if (!change.gained.empty() &&
-        history_writer::may_be_later(
+    const auto may_be_later = [&] {
+        return history_writer::may_be_later(
             change, source, pg::highest_number(target_, settings_.pipeline, source.id)
-        )) {
-        // The catalog is ahead of the stream: rows that are still to come may have the values of a
-        // column that is gone. Only the source's rows tell what is true in the end.
+        );
+    };
+    if (name_taken || (!change.gained.empty() && may_be_later())) {
+        // Open versions have the values of a column that is gone, or, where the catalog is ahead of
+        // the stream, rows that are still to come may. Only the source's rows tell what is true in
+        // the end.
         log_.warn(
             "column_made_anew",
             {{"table", qualified(source)}, {"action", "compare with the source"}}

@@ -168,6 +168,37 @@ def test_a_column_that_comes_back_does_not_have_the_values_of_the_old_one(scene,
     _stop(service)
 
 
+@pytest.mark.parametrize("how", [
+    ["drop c", "add c integer default 9"], ["drop c", "add c integer"],
+    ["drop c, add d integer", "drop d", "add c integer default 9"],
+    ["drop c; alter table operations.t rename b to c"], ["drop c", "rename b to c"]])
+@pytest.mark.parametrize("met", ["in turn", "at once"])
+def test_what_a_former_column_held_stays_in_the_past(scene, how, met):
+    """A column that takes its name, and a row that does not change: as of before, it is as before."""
+    service = _begin(scene, "create table operations.t (id integer primary key, v text,"
+                            " b integer, c integer)",
+                     "insert into operations.t values (1, 'a', 10, 1), (2, 'b', 20, 2)")
+    each(scene, "update operations.t set c = 3 where id = 1")
+    scene.catch_up(service)
+    position = scene.target.value("select position::text from pgchronicle.checkpoint")
+    before = [(1, 3), (2, 2)]
+    if met == "at once":
+        _stop(service)
+    for ddl in how:
+        each(scene, f"alter table operations.t {ddl}")
+        if met == "in turn":
+            each(scene, "insert into operations.t (id) select max(id) + 1 from operations.t")
+            scene.catch_up(service)
+    each(scene, "update operations.t set v = 'x' where id = 1")
+    if met == "at once":
+        service = scene.start_streaming()
+    _holds(scene, service, "t")
+    assert scene.target.query(f"select id, c from analytics.t_as_of_lsn('{position}') "
+                              "order by id") == before
+    assert "REWRITE" in _operations(scene, "t", "id = 2")
+    _stop(service)
+
+
 @pytest.mark.parametrize("default", ["default 9", ""])
 @pytest.mark.parametrize("met", ["streamed", "copied"])
 def test_a_column_made_anew_between_two_rows_is_another_one(scene, met, default):
