@@ -315,6 +315,18 @@ void ensure_schema(pq::Connection& target, const std::string& schema) {
     }
 }
 
+void check_history_table(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const HistoryTable& table
+) {
+    const auto existing = existing_columns(target, name_of(table));
+    if (existing.empty()) return;
+    check_own_columns(table, existing);
+    check_owner(target, pipeline, table);
+    check_row_key(target, pipeline, table);
+}
+
 void ensure_history_table(
     pq::Connection& target,
     const std::string& pipeline,

@@ -43,6 +43,14 @@ void ensure_history_table(
     const HistoryTable& table
 );
 
+/// The errors of ensure_history_table that need nothing to be made. A table that is not there has
+/// none.
+void check_history_table(
+    pq::Connection& target,
+    const std::string& pipeline,
+    const HistoryTable& table
+);
+
 /// The index that finds a key's versions.
 void ensure_index(pq::Connection& target, const HistoryTable& table);
 

@@ -91,13 +91,7 @@ PipelineTables::Entry PipelineTables::entry_of(const Table& source, HistoryTable
     return entry;
 }
 
-void PipelineTables::open(Lsn position) {
-    entries_.clear();
-    ignored_.clear();
-    form_ = WireForm::binary;
-    read_states();
-    tell_quarantines();
-    const auto published = read_published();
+void PipelineTables::plan_all(const std::vector<Table>& published) {
     for (const auto& table : published) {
         auto planned = plan(table);
         if (needs_text_.contains(table.id) || !history_writer::binary_safe(table, planned)) {
@@ -109,6 +103,24 @@ void PipelineTables::open(Lsn position) {
     if (!needs_text_.empty()) form_ = WireForm::text;
     check_plans();
     check_history_tables();
+}
+
+void PipelineTables::check() {
+    read_states();
+    plan_all(read_published());
+    for (const auto& [id, entry] : entries_) {
+        pg::check_history_table(target_, settings_.pipeline, *entry.table);
+    }
+}
+
+void PipelineTables::open(Lsn position) {
+    entries_.clear();
+    ignored_.clear();
+    form_ = WireForm::binary;
+    read_states();
+    tell_quarantines();
+    const auto published = read_published();
+    plan_all(published);
     const bool first_run = states_.empty();
     for (auto& [id, entry] : entries_) {
         if (quarantine_of(id) != nullptr) {

@@ -38,6 +38,10 @@ public:
     /// checkpoint's; changes behind it are still to come.
     void open(Lsn position);
 
+    /// Throws what `open` would of tables that cannot be where the configuration puts them; makes
+    /// nothing.
+    void check();
+
     /// What is streamed was streamed before: its shapes are on record.
     void replay(bool replaying) { replaying_ = replaying; }
 
@@ -78,6 +82,7 @@ private:
     };
 
     void read_states();
+    void plan_all(const std::vector<source_catalog::Table>& published);
     [[nodiscard]] bool known_before(pgoutput::RelationId id) const;
     [[nodiscard]] static bool due(const Entry& entry);
     [[nodiscard]] const TableState* state_of(const source_catalog::Table& source) const;

@@ -60,6 +60,7 @@ private:
     // service_start.cpp: whether checkpoint, slot and source fit, and what is done where not.
     history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
     void gather(pq::Connection& source, pq::Connection& target, StartupFacts& facts);
+    void check_tables(pq::Connection& source, pq::Connection& target);
     void check_two_phase(const StartupFacts& facts);
     void make_slot(const source_catalog::Server& server);
     /// Whether a slot that is lost is made anew.

@@ -73,6 +73,19 @@ void Service::check_two_phase(const StartupFacts& facts) {
         "COMMIT PREPARED then."};
 }
 
+/// Before a slot is made that keeps WAL, and a checkpoint that says that there is a history.
+void Service::check_tables(pq::Connection& source, pq::Connection& target) {
+    try {
+        PipelineTables{settings_, source, target, log_, needs_text_}.check();
+    } catch (const history_writer::TableFailure& failure) {
+        const auto& table = failure.table();
+        const auto wanted =
+            history_writer::on_error(table.source_schema, table.source_table, settings_);
+        // Else it is left behind when there is a checkpoint to say since when.
+        if (wanted == config::OnError::stop) throw;
+    }
+}
+
 Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) {
     StartupFacts facts;
     gather(source, target, facts);
@@ -85,6 +98,7 @@ Checkpoint Service::start_point(pq::Connection& source, pq::Connection& target) 
     // Before a slot is made that nobody would read.
     check_two_phase(facts);
     auto startup = check_startup(facts);
+    if (!facts.checkpoint) check_tables(source, target);
     if (startup == Startup::create_slot) {
         make_slot(facts.server);
         facts.slot = source_catalog::read_slot(source, facts.slot_name);

@@ -286,7 +286,7 @@ def test_columns_that_changed_since_are_what_they_were(scene):
     add_bookmark(scene, "b")
     for number, change in enumerate([
             "rename a to x", "rename b to a", "alter x type varchar(9)", "add d text default 'dd'",
-            "rename d to e", "drop c", "add c text", "add f text", "drop e"]):
+            "rename d to e", "drop c", "add g text", "add f text", "drop e"]):
         scene.source.execute(f"alter table operations.t {change};"
                              "update operations.t set id = id where id = 1")
         scene.source.execute("update operations.t set id = id where id = %s", (2 + number % 2,))
