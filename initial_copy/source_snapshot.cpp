@@ -105,6 +105,26 @@ std::string lock_sql(const std::vector<PendingTable>& tables) {
          false}};
 }
 
+/// The server tells the name of one table, without its schema.
+[[noreturn]] void may_not_read(const pq::Error& error, const std::vector<PendingTable>& tables) {
+    std::string names;
+    for (const auto& pending : tables) {
+        names += fmt::format(
+            "{}\"{}.{}\"",
+            names.empty() ? "" : ", ",
+            pending.source.schema_name,
+            pending.source.name
+        );
+    }
+    throw pq::Error{
+        {.sqlstate = error.sqlstate(),
+         .primary = error.primary(),
+         .detail = "The source's role has to read what is to be copied: " + names + ".",
+         .hint = "Grant it SELECT, and USAGE on the schema: \"pgchronicle check\" prints the SQL. "
+                 "Or leave the table out: tables.exclude.",
+         .context = error.context()}};
+}
+
 /// Whether the tables still are, physically, what the connection's snapshot says they are.
 /// pg_class is read with the snapshot; pg_relation_filenode and pg_partition_tree tell of now.
 void require_unchanged(pq::Connection& locked, const std::vector<PendingTable>& tables) {
@@ -174,7 +194,9 @@ SourceSnapshot take_snapshot(
         (void)exec_in_time(first, lock, options, stop);
     } catch (const pq::Error& error) {
         constexpr const char* undefined_table = "42P01";
+        constexpr const char* insufficient_privilege = "42501";
         if (error.sqlstate() == undefined_table) changed_meanwhile(error.primary() + ".");
+        if (error.sqlstate() == insufficient_privilege) may_not_read(error, tables);
         throw;
     }
     require_unchanged(first, tables);
