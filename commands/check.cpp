@@ -2,6 +2,10 @@
 
 #include "commands/aligned_table.hpp"
 #include "commands/gather_facts.hpp"
+#include "config/error.hpp"
+#include "pq/connection.hpp"
+#include "reading/reader_options.hpp"
+#include "reports/load_reports.hpp"
 
 #include <fmt/format.h>
 
@@ -103,6 +107,40 @@ void print_summary(const Facts& facts, std::ostream& out) {
     out << '\n';
 }
 
+/// What `run` and `serve` stop for before they ask a server.
+void judge_reports(const config::Settings& settings, std::vector<Problem>& problems) {
+    try {
+        static_cast<void>(reports::load_reports(settings.reports_dir));
+    } catch (const config::ConfigError& error) {
+        for (const auto& problem : error.problems()) {
+            problems.push_back(
+                {.where = Side::configuration,
+                 .what = problem.line > 0
+                             ? fmt::format("{}:{}: {}", problem.file, problem.line, problem.message)
+                             : fmt::format("{}: {}", problem.file, problem.message),
+                 .detail = problem.detail,
+                 .hint = problem.hint}
+            );
+        }
+    }
+}
+
+/// Whoever serves HTTP goes on without it, and answers 503.
+void judge_reader(const Facts& facts, std::vector<Problem>& problems) {
+    if (!facts.settings.http.listen || !facts.target) return;
+    try {
+        static_cast<void>(pq::Connection::open(reading::reader_options(facts.settings)));
+    } catch (const pq::Error& error) {
+        problems.push_back(
+            {.severity = Severity::warning,
+             .where = Side::configuration,
+             .what = "HTTP could not read the target: " + error.primary(),
+             .detail = error.detail(),
+             .hint = "It connects as http.dsn says, or else as target.dsn, and takes http.role."}
+        );
+    }
+}
+
 }  // namespace
 
 void print_problems(std::span<const Problem> problems, std::ostream& out) {
@@ -116,6 +154,8 @@ void print_problems(std::span<const Problem> problems, std::ostream& out) {
 int check(const config::Settings& settings, const CheckOptions& /*options*/, std::ostream& out) {
     const Facts facts = gather_facts(settings);
     auto problems = preflight(facts);
+    judge_reports(settings, problems);
+    judge_reader(facts, problems);
     for (const auto& warning : settings.warnings) {
         problems.push_back(
             {.severity = Severity::warning, .where = Side::configuration, .what = warning}

@@ -26,7 +26,6 @@ constexpr std::size_t queue_max = 256;
 constexpr std::chrono::milliseconds drain_poll{20};
 constexpr std::chrono::milliseconds listen_pause{1'000};
 /// A reader that has to connect first does not make a client wait for long.
-constexpr std::chrono::milliseconds connect_timeout_max{3'000};
 
 ReaderOptions pool_options(const ServerParts& parts) {
     return {
@@ -48,25 +47,6 @@ ConnectionLimits connection_limits(const config::Http& http) {
 }
 
 }  // namespace
-
-pq::ConnectOptions reader_options(const config::Settings& settings) {
-    const auto& http = settings.http;
-    const auto& connection = http.reader ? *http.reader : settings.target.connection;
-    pq::ConnectOptions options;
-    options.dsn = connection.dsn;
-    options.password = connection.password.reveal();
-    options.application_name = "pgchronicle http";
-    options.connect_timeout = std::min(connection.connect_timeout, connect_timeout_max);
-    options.tcp_user_timeout = connection.tcp_user_timeout;
-    const auto timeout = std::to_string(http.statement_timeout.count());
-    options.settings = {
-        {"default_transaction_read_only", "on"},
-        {"statement_timeout", timeout},
-        {"lock_timeout", timeout},
-        {"idle_in_transaction_session_timeout", "60000"}};
-    if (!http.role.empty()) options.settings.emplace_back("role", http.role);
-    return options;
-}
 
 struct Server::State {
     explicit State(ServerParts given)

@@ -46,7 +46,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// How readers reach the target: read-only, with limits, and as the role that is set.
-[[nodiscard]] pq::ConnectOptions reader_options(const config::Settings& settings);
-
 }  // namespace pgchronicle::http

@@ -5,6 +5,7 @@
 #include "config/error.hpp"
 #include "http/metrics.hpp"
 #include "http/server.hpp"
+#include "reading/reader_options.hpp"
 #include "reports/load_reports.hpp"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ constexpr std::chrono::seconds source_pause{10};
 class Looks {
 public:
     explicit Looks(const config::Settings& settings)
-        : settings_{settings}, connections_{http::reader_options(settings), source_options()} {
+        : settings_{settings}, connections_{reading::reader_options(settings), source_options()} {
         auto& target = connections_.target_options;
         target.application_name = "pgchronicle http status";
         target.connect_timeout = std::min(target.connect_timeout, connect_timeout_max);
@@ -127,7 +128,7 @@ struct Serving::Parts {
                log,
                reports::load_reports(settings.reports_dir),
                [this] { return looks.look(); },
-               http::reader_options(settings),
+               reading::reader_options(settings),
                replicates}} {}
 
     config::Settings settings;

@@ -246,6 +246,9 @@ def test_the_script_that_grants_the_wrong_way_round_is_explained(scene):
 def test_a_role_without_select(scene):
     ready(scene)
     role = _login(scene, "replication", "grant usage on schema operations to {role}")
+    refused = scene.run("run", "--until-current")
+    assert refused.returncode == EXIT_OPERATOR, text_of(refused)
+    assert '"operations.t"' in refused.stderr and "pgchronicle check" in refused.stderr
     mend(scene, fails(scene, "operations.t", role), "GRANT .*SELECT")
     passes(scene)
     _drop_role(scene, role)
@@ -291,12 +294,42 @@ def test_two_source_tables_that_map_to_one_history_table(scene):
     ready(scene, KEYED + "; create table other.t (id integer primary key)")
     fails(scene, "operations.t", "other.t", "t_history")
     refused = scene.run("run", "--until-current")
-    assert refused.returncode != EXIT_DONE, text_of(refused)
+    assert refused.returncode == EXIT_OPERATOR, text_of(refused)
+    # A slot would keep WAL that nobody reads, and a checkpoint say that there is a history.
+    assert scene.source.query("select 1 from pg_replication_slots where slot_name = %s",
+                              (scene.slot,)) == []
+    assert scene.target.query("select 1 from pgchronicle.checkpoint where pipeline = %s",
+                              (scene.name,)) == []
     scene.configure(target={"schema": "{schema}_history"})
     passes(scene)
     scene.configure(target={"schema": "analytics"},
                     tables={"overrides": {"other.t": {"target": "other_t_history"}}})
     passes(scene)
+
+
+@pytest.mark.parametrize("report, told", [
+    ("-- param: n bogus\nselect :n", ["r.sql:1: ", "bogus"]),
+    ("-- name: r\n-- path: /health\nselect 1", ["r.sql:2: ", "/health"])])
+def test_a_report_that_nobody_can_serve(scene, tmp_path, report, told):
+    ready(scene)
+    (tmp_path / "r.sql").write_text(report)
+    scene.configure(reports={"dir": str(tmp_path)})
+    fails(scene, *told)
+    (tmp_path / "r.sql").write_text("select 1")
+    passes(scene)
+    scene.configure(reports={"dir": str(tmp_path / "none")})
+    fails(scene, "none: could not read the folder of reports")
+
+
+@pytest.mark.parametrize("http, told", [
+    ({"role": "nobody_has_it"}, "nobody_has_it"), ({"dsn": "host=127.0.0.1 port=1"}, "port 1")])
+def test_http_that_could_not_read_the_target(scene, http, told):
+    ready(scene)
+    scene.configure(http={"listen": "127.0.0.1:0"})
+    assert "HTTP" not in text_of(passes(scene))
+    scene.configure(http={"listen": "127.0.0.1:0", **http})
+    result = text_of(passes(scene))
+    assert "WARNING:  HTTP could not read the target: " in result and told in result
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
