@@ -149,6 +149,15 @@ Answer history(pq::Connection& target, const config::Settings& settings, const R
     return json(out + '}');
 }
 
+/// In a query "+" is a blank; in 2026-03-03T10:00:00+02 it was meant as it stands.
+void restore_plus(std::string& time) {
+    const auto blank = time.rfind(' ');
+    const bool behind_clock = blank != std::string::npos && time.find(':') < blank;
+    if (behind_clock && time.find_first_not_of("0123456789:", blank + 1) == std::string::npos) {
+        time[blank] = '+';
+    }
+}
+
 reading::AsOfRequest as_of_request(const Query& query) {
     reading::AsOfRequest wanted;
     wanted.rows_max = query.number("limit", rows_default, 1, rows_max);
@@ -163,6 +172,7 @@ reading::AsOfRequest as_of_request(const Query& query) {
         }
     }
     wanted.at = query.one("at");
+    if (wanted.at) restore_plus(*wanted.at);
     if (wanted.lsn && wanted.at) {
         throw bad_request("parameters \"lsn\" and \"at\" exclude each other");
     }

@@ -43,7 +43,10 @@ following::FollowOptions options_of(const Request& request) {
     options.without_index = true;
     options.tables = request.query.all("table");
     options.operations = request.query.all("op");
-    for (const auto& operation : options.operations) {
+    for (auto& operation : options.operations) {
+        std::ranges::transform(operation, operation.begin(), [](char c) {
+            return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        });
         const auto& known = following::operations;
         if (std::ranges::find(known, operation) != known.end()) continue;
         throw bad_request(

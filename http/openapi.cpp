@@ -91,6 +91,7 @@ void write_route(JsonWriter& json, const Route& route) {
     const bool named = route.path.find('{') != std::string::npos;
     if (named) write_response(json, "404", "There is no such table");
     write_response(json, "503", "It cannot be answered now");
+    write_response(json, "default", "Any other error");
     json.close('}').close('}').close('}');
 }
 
@@ -128,7 +129,6 @@ void add_openapi_endpoint(Router& router) {
     auto routes = router.routes();
     routes.push_back(route);
     answer.body = openapi_json(routes);
-    answer.tag = tag_of(answer, route.path);
     route.answer = [answer = std::move(answer)](const Request&) { return answer; };
     router.add(std::move(route));
 }

@@ -78,6 +78,19 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view te
     return items;
 }
 
+/// What proxies are sent, and servers have to take: http://host/path becomes /path. Whose name it
+/// is, the header Host says. Source: RFC 9112, section 3.2.2.
+std::string_view without_authority(std::string_view text) {
+    constexpr std::string_view scheme = "http://";
+    const auto is_same = [](char one, char other) {
+        return (one >= 'A' && one <= 'Z' ? one - 'A' + 'a' : one) == other;
+    };
+    if (!std::ranges::equal(text.substr(0, scheme.size()), scheme, is_same)) return text;
+    const auto end = text.find_first_of("/?", scheme.size());
+    if (end == std::string_view::npos) return "/";
+    return text[end] == '/' ? text.substr(end) : std::string_view{};
+}
+
 constexpr std::string_view token_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr unsigned byte_bits = 8;
@@ -135,6 +148,7 @@ Target parse_target(std::string_view text) {
              {},
              {}}};
     }
+    text = without_authority(text);
     if (text.empty() || text.front() != '/') {
         throw bad_request("the request's target is not a path");
     }

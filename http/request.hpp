@@ -54,9 +54,9 @@ struct Target {
 /// Longest target that is read, in bytes.
 inline constexpr std::size_t target_bytes_max = 4096;
 
-/// Refuses what is not in origin form, has wrong escapes, NUL, control characters or bytes that are
-/// not UTF-8, and segments that are "." or "..", spelt as they may be. A slash that is escaped is
-/// part of a segment.
+/// Refuses what is neither in origin form nor in absolute form, has wrong escapes, NUL, control
+/// characters or bytes that are not UTF-8, and segments that are "." or "..", spelt as they may be.
+/// A slash that is escaped is part of a segment.
 [[nodiscard]] Target parse_target(std::string_view text);
 
 /// Decodes %XX, and "+" where `plus_is_space`; nothing for wrong escapes.

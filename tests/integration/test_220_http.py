@@ -459,3 +459,46 @@ def test_the_dashboard_asks_for_metrics_that_are_there(shop):
     asked = set(re.findall(r"pgchronicle_\w+", " ".join(
         target["expr"] for panel in dashboard["panels"] for target in panel["targets"])))
     assert asked and asked <= known, asked - known
+
+
+def test_a_key_is_answered_as_the_server_writes_it(shop):
+    shop.source.execute(
+        "create table operations.keys (n numeric primary key, b boolean not null, d date not null);"
+        "alter table operations.keys drop constraint keys_pkey, add primary key (n, b, d);"
+        "insert into operations.keys values (1.5, true, '2026-01-02')")
+    position = written(shop)
+    web = shop.web
+    for key in (["01.5", "true", "20260102"], ["1.50", "yes", "2026-1-2"], ["1.5", "t", "2026-01-02"]):
+        found = web.get("/tables/keys/history", key=key, min_lsn=position)
+        assert found["key"] == {"n": 1.5, "b": True, "d": "2026-01-02"}
+        assert len(found["versions"]) == 1
+    assert web.get("/tables/keys/history", key=["007", "off", "epoch"])["key"] == {
+        "n": 7, "b": False, "d": "1970-01-01"}
+    shown = shop.run("history", "items", "07", "--format", "json")
+    assert json.loads(shown.stdout)["key"] == {"id": 7}
+
+
+def test_a_document_has_a_tag_of_each_form(shop):
+    plain = shop.web.ask("/openapi.json")
+    small = shop.web.ask("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert small.headers["Content-Encoding"] == "gzip" and small.body == plain.body
+    assert small.headers["ETag"] != plain.headers["ETag"]
+
+
+def test_a_target_may_be_in_absolute_form(shop):
+    """RFC 9112, section 3.2.2: a server has to take it."""
+    path = "/tables/items/history?key=7"
+    for target in (f"http://localhost{path}", f"HTTP://other:1{path}"):
+        assert shop.web.ask(target, headers={"Host": "localhost"}).json == shop.web.ask(path).json
+    assert shop.web.ask("http://localhost").status == 200
+    assert shop.web.ask("https://localhost/").status == 400
+
+
+def test_the_plus_of_a_time_need_not_be_escaped(shop):
+    time = shop.target.value(
+        "select to_char(last_commit_time at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US') "
+        "from pgchronicle.checkpoint where pipeline = %s", (shop.name,))
+    asked = {zone: shop.web.ask(f"/tables/items/as-of?at={time}{zone}").json["rows"]
+             for zone in ("%2B00:00", "+00:00", "+00")}
+    assert len(asked["+00"]) == 9
+    assert asked["%2B00:00"] == asked["+00:00"] == asked["+00"]

@@ -78,8 +78,8 @@ def test_versions_of_one_transaction_are_resumed_within_it(live):
 
 
 def test_only_what_is_asked_for(live):
-    deletes = live.web.events(op="DELETE")
-    items = live.web.events(table="operations.items", op=["INSERT", "UPDATE"])
+    deletes = live.web.events(op="delete")
+    items = live.web.events(table="operations.items", op=["INSERT", "Update"])
     put(live, 50, table="others")
     put(live, 51)
     live.source.execute("delete from operations.items where id = 51")

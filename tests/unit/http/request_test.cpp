@@ -33,11 +33,21 @@ TEST_CASE("a target is segments and a query, decoded", "[http]") {
     CHECK(parse_target("/a+b").path == std::vector<std::string>{"a+b"});
 }
 
+TEST_CASE("a target in absolute form is its path and query", "[http]") {
+    using Path = std::vector<std::string>;
+    CHECK(parse_target("http://host:8000/a/b?c=d").path == Path{"a", "b"});
+    CHECK(parse_target("HTTP://host/a?c=d").query.one("c") == "d");
+    CHECK(parse_target("http://host").path.empty());
+    CHECK(parse_target("http:///a").path == Path{"a"});
+    // In it, a name has no more to say than in a path.
+    CHECK(parse_target("/http://host/a").path == Path{"http:", "", "host", "a"});
+}
+
 TEST_CASE("what is no target of ours is refused", "[http]") {
     for (const auto* target :
-         {"",       "*",    "http://host/", "tables",    "/..",   "/a/../b", "/%2e%2e/etc/passwd",
-          "/.%2E/", "/a/.", "/%00",         "/a%0d%0ab", "/%7f",  "/%ff",    "/%c0%ae",
-          "/%",     "/%2",  "/%zz",         "/?a=%00",   "/?%=1", "/\x01"}) {
+         {"",       "*",    "https://host/", "tables",    "/..",   "/a/../b", "/%2e%2e/etc/passwd",
+          "/.%2E/", "/a/.", "/%00",          "/a%0d%0ab", "/%7f",  "/%ff",    "/%c0%ae",
+          "/%",     "/%2",  "/%zz",          "/?a=%00",   "/?%=1", "/\x01"}) {
         CAPTURE(target);
         CHECK(status_of(target) == 400);
     }
