@@ -108,6 +108,16 @@ std::optional<int> ReadingCommands::run(const CLI::App& app, const config::Setti
     if (app.got_subcommand("report")) {
         const auto& command = *app.get_subcommand("report");
         auto options = report_;
+        if (options.all && !(command.remaining().empty() && pairs_.empty())) {
+            return commands::report(
+                Refusal{
+                    .exit_code = exit_usage,
+                    .primary = "parameters do not go with --all",
+                    .detail = "Every report runs with its defaults.",
+                    .hint = "Run the one report by its name."},
+                std::cerr
+            );
+        }
         options.values = values_of(command.remaining(), pairs_);
         options.format = format;
         options.colours = colours;

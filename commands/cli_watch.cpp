@@ -8,6 +8,15 @@
 #include <vector>
 
 namespace pgchronicle::commands {
+namespace {
+
+/// A shell's variable that is not set must not become "none".
+const CLI::Validator not_empty{
+    [](const std::string& text) { return text.empty() ? "an empty value" : std::string{}; },
+    "",
+    "not empty"};
+
+}  // namespace
 
 void add_watch(
     CLI::App& app,
@@ -30,12 +39,17 @@ void add_watch(
         "Begin after it: LSN, LSN/SEQ, or \"beginning\" (default: what comes from now on)"
     );
     watch->add_flag("--snapshot", options.snapshot, "Also the rows that were copied");
-    watch->add_option(
-        "--cursor", options.cursor, "Keep the position in the target under this name, and resume"
-    );
+    watch
+        ->add_option(
+            "--cursor",
+            options.cursor,
+            "Keep the position in the target under this name, and resume"
+        )
+        ->check(not_empty);
     auto* program = watch->add_option(
         "--exec", options.program, "Run this for each change, with its JSON on standard input"
     );
+    program->check(not_empty);
     watch->add_option("--jobs", options.jobs, "Programs at a time, for different rows (default 1)")
         ->needs(program)
         ->check(CLI::Range(1U, 256U));

@@ -48,7 +48,7 @@ def test_orders_by_status(finance, status):
         assert found
 
 
-@pytest.mark.parametrize("limit", [None, 1, 3, 1000])
+@pytest.mark.parametrize("limit", [None, 1, 3, 1000, 1_000_000_000_000])
 def test_top_delivery_dates(finance, limit):
     given = {"limit": limit} if limit else {}
     assert finance.web.get("/orders/top", **given) == rows(finance, f"""
@@ -76,7 +76,7 @@ def test_customers(finance, status):
 
 
 @pytest.mark.parametrize("path", ["/orders/top", "/orders/customers"])
-@pytest.mark.parametrize("limit", ["0", "-1", "three", "", "1.5", "1001", "1;drop table x",
+@pytest.mark.parametrize("limit", ["0", "-1", "three", "", "1.5", "1;drop table x",
                                    "99999999999999999999"])
 def test_a_wrong_limit_is_400_with_a_message(finance, path, limit):
     assert "limit" in finance.web.refused(path, 400, limit=limit)

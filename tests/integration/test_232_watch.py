@@ -513,6 +513,8 @@ def test_a_restart_of_the_target_is_survived(make_scene, new_cluster, source_clu
     (("--from", "yesterday"), 'invalid position "yesterday"'),
     (("--op", "MERGE"), "--op"),
     (("--jobs", "2"), "--exec"),
+    (("--cursor", ""), "--cursor"),
+    (("--exec", ""), "--exec"),
 ])
 def test_what_cannot_be_followed_is_refused(scene, arguments, words):
     service = begin(scene)

@@ -2,7 +2,7 @@
 -- path: /orders/customers
 -- description: The customers with the most orders of a status.
 -- param: status text = pending one of open, pending, completed, cancelled, all -- open: OPEN or PENDING
--- param: limit integer = 3 min 1 max 1000 -- how many customers
+-- param: limit integer = 3 min 1 -- how many customers
 SELECT c.customer_id, c.customer_name, count(*) AS pending_order_count
 FROM analytics.customers_current c
 JOIN analytics.orders_current o USING (customer_id)

@@ -1,7 +1,7 @@
 -- name: orders_top
 -- path: /orders/top
 -- description: The delivery dates with the most open orders, OPEN or PENDING.
--- param: limit integer = 3 min 1 max 1000 -- how many dates
+-- param: limit integer = 3 min 1 -- how many dates
 SELECT delivery_date, count(*) AS open_order_count
 FROM analytics.orders_current
 WHERE status IN ('OPEN', 'PENDING')

@@ -1,7 +1,7 @@
 -- name: top_customers_by_orders
 -- path: /analytics/customers
 -- description: The customers with the most orders, whatever their status.
--- param: limit integer = 10 min 1 max 1000 -- how many customers
+-- param: limit integer = 10 min 1 -- how many customers
 SELECT c.customer_id, c.customer_name, count(*) AS order_count
 FROM analytics.customers_current c
 JOIN analytics.orders_current o USING (customer_id)
