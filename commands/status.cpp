@@ -1,6 +1,8 @@
 #include "commands/status.hpp"
 
 #include "commands/connect.hpp"
+#include "commands/status_obstacle.hpp"
+#include "commands/status_rate.hpp"
 #include "commands/status_report.hpp"
 #include "config/units.hpp"
 #include "history_writer/pg/bookmark_store.hpp"
@@ -10,7 +12,6 @@
 
 #include <algorithm>
 #include <ostream>
-#include <thread>
 
 namespace pgchronicle::commands {
 namespace {
@@ -25,27 +26,37 @@ struct Clocks {
     std::optional<double> flush_lag_s;  ///< As the source measured it, while there is a stream.
 };
 
+/// What is known so far.
+struct Look {
+    StatusReport report{};
+    Clocks clocks{};
+    RunFacts run{};
+};
+
 std::optional<Lsn> lsn_of(const pq::Result& result, int row, int column) {
     return pgoutput::parse_lsn(result.text(row, column));
 }
 
 constexpr const char* iso_time = R"('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')";
 
-void read_checkpoint(pq::Connection& target, StatusReport& report, Clocks& clocks) {
+void read_checkpoint(pq::Connection& target, Look& look) {
+    const auto& checkpoint = look.run.startup.checkpoint;
+    if (!checkpoint) return;
+    auto& report = look.report;
+    report.position = checkpoint->position;
+    report.last_commit_end = checkpoint->last_commit_end;
     const std::string time{iso_time};
     const auto row = target.exec(
-        "SELECT position, last_commit_end, to_char(last_commit_time AT TIME ZONE 'UTC', " + time +
+        "SELECT to_char(last_commit_time AT TIME ZONE 'UTC', " + time +
             "), to_char(updated_at AT TIME ZONE 'UTC', " + time +
             "), extract(epoch FROM clock_timestamp() - updated_at)::double precision"
             " FROM pgchronicle.checkpoint WHERE pipeline = $1",
         {report.pipeline}
     );
     if (row.rows() == 0) return;
-    report.position = lsn_of(row, 0, 0);
-    report.last_commit_end = lsn_of(row, 0, 1);
-    report.last_commit_time = row.str(0, 2);
-    report.updated_at = row.str(0, 3);
-    clocks.since_update_s = std::stod(row.str(0, 4));
+    report.last_commit_time = row.str(0, 0);
+    report.updated_at = row.str(0, 1);
+    look.clocks.since_update_s = std::stod(row.str(0, 2));
 }
 
 void read_tables(pq::Connection& target, StatusReport& report) {
@@ -116,14 +127,12 @@ void read_gaps(pq::Connection& target, StatusReport& report) {
     }
 }
 
-void read_replay(pq::Connection& target, StatusReport& report) {
+std::optional<history_writer::pg::Replay>
+read_replay(pq::Connection& target, const std::string& pipeline) {
     // Older metadata has no such table, and `status` makes none.
     const auto there = target.exec("SELECT to_regclass('pgchronicle.replay') IS NOT NULL");
-    if (!there.boolean(0, 0)) return;
-    const auto replay = history_writer::pg::read_replay(target, report.pipeline);
-    if (!replay || !replay->from) return;
-    report.replay_from = replay->from;
-    report.replay_until = replay->until;
+    if (!there.boolean(0, 0)) return std::nullopt;
+    return history_writer::pg::read_replay(target, pipeline);
 }
 
 /// What the metadata knows of them; the source is asked later.
@@ -164,115 +173,73 @@ std::string hold_back_text(const config::HoldBack& window) {
     return window.any() ? config::format_duration(window.time) : std::string{};
 }
 
-/// How many rows had been stored when.
-struct Sample {
-    std::chrono::steady_clock::time_point at;
-    std::int64_t rows{0};
-};
-
-double rate_between(const Sample& first, const Sample& last) {
-    const double seconds = std::chrono::duration<double>(last.at - first.at).count();
-    // Statistics can be reset in between.
-    const auto rows = std::max<std::int64_t>(0, last.rows - first.rows);
-    return seconds > 0 ? static_cast<double>(rows) / seconds : 0;
-}
-
-/// Versions that were inserted into the history so far, by the target's statistics.
-Sample rows_inserted(pq::Connection& target, const std::string& pipeline) {
-    const auto row = target.exec(
-        "SELECT coalesce(sum(pg_stat_get_tuples_inserted(c.oid)), 0)::bigint"
-        " FROM pgchronicle.table_state t JOIN pg_namespace n ON n.nspname = t.target_schema"
-        " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.target_table"
-        " WHERE t.pipeline = $1",
-        {pipeline}
-    );
-    return {std::chrono::steady_clock::now(), row.int64(0, 0)};
-}
-
-/// The next sample that differs from `last`, or one that does not when patience has ended.
-Sample next_sample(
-    pq::Connection& target,
-    const std::string& pipeline,
-    const Sample& last,
-    std::chrono::milliseconds patience
-) {
-    constexpr std::chrono::milliseconds poll{50};
-    for (;;) {
-        std::this_thread::sleep_for(poll);
-        const auto sample = rows_inserted(target, pipeline);
-        if (sample.rows != last.rows || sample.at - last.at >= patience) return sample;
-    }
-}
-
-/// Statistics move in steps: a server process reports at the end of a transaction, if the last time
-/// was a second ago. So the rate is that from one step to the next; a window of its own would see
-/// none of them, or two.
-void measure_rate(
-    pq::Connection& target,
-    std::chrono::milliseconds patience,
-    StatusReport& report
-) {
-    if (patience.count() == 0 || report.lock_holder.empty()) return;
-    const auto start = rows_inserted(target, report.pipeline);
-    const auto first = next_sample(target, report.pipeline, start, patience);
-    if (first.rows == start.rows) {
-        report.rows_per_second = 0;
-        return;
-    }
-    const auto second = next_sample(target, report.pipeline, first, patience);
-    report.rows_per_second = rate_between(second.rows == first.rows ? start : first, second);
-}
-
-std::string state_of(const StatusReport& report) {
+std::string state_of(const Look& look) {
+    const auto& report = look.report;
     const bool held = !report.lock_holder.empty();
     const bool pending = std::ranges::any_of(report.tables, [](const TableReport& table) {
         return table.state == "pending";
     });
     if (held && report.replay_from) return "replaying";
     if (held) return pending || !report.position ? "copying" : "streaming";
-    return report.position ? "stopped" : "not_started";
+    const bool begun = report.position || !look.run.startup.history_empty;
+    return begun ? "stopped" : "not_started";
 }
 
-void ask_target(
+/// What is to be known before the slot is looked at, and what takes time.
+void ask_target_first(
     pq::Connection& target,
     const config::Settings& settings,
     std::chrono::milliseconds patience,
-    StatusReport& report,
-    Clocks& clocks
+    Look& look
 ) {
+    auto& report = look.report;
     report.lock_holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline, "");
-    if (history_writer::pg::has_metadata(target)) {
-        // First, since it takes time: the position is compared with the source's of right after.
-        measure_rate(target, patience, report);
-        read_checkpoint(target, report, clocks);
-        read_tables(target, report);
-        read_quarantines(target, report);
-        read_gaps(target, report);
-        read_replay(target, report);
-        read_kept(target, report);
+    if (!history_writer::pg::has_metadata(target)) return;
+    if (!report.lock_holder.empty()) {
+        report.rows_per_second = rows_per_second(target, settings.pipeline, patience);
     }
-    report.state = state_of(report);
+    look.run.replay = read_replay(target, settings.pipeline);
+    if (!look.run.replay || !look.run.replay->from) return;
+    report.replay_from = look.run.replay->from;
+    report.replay_until = look.run.replay->until;
 }
 
-void ask_source(
-    pq::Connection& source,
-    const config::Settings& settings,
-    StatusReport& report,
-    Clocks& clocks
-) {
-    report.source_position = source_catalog::read_server(source).flush_lsn;
-    ask_kept(source, *report.source_position, report);
-    report.slot = source_catalog::read_slot(source, settings.source.slot);
-    if (!report.slot) return;
-    if (report.slot->restart_lsn.valid()) {
-        report.retained_bytes = bytes_between(report.slot->restart_lsn, *report.source_position);
-    }
+void ask_slot(pq::Connection& source, const config::Settings& settings, Look& look) {
+    auto& slot = look.report.slot;
+    read_slots(source, settings, look.run);
+    slot = look.run.startup.slot;
+    if (!slot) return;
     const auto lag = source.exec(
         "SELECT extract(epoch FROM flush_lag)::double precision FROM pg_stat_replication"
         " WHERE pid = $1::integer AND flush_lag IS NOT NULL",
-        {std::to_string(report.slot->active_pid)}
+        {std::to_string(slot->active_pid)}
     );
-    if (lag.rows() == 1) clocks.flush_lag_s = std::stod(lag.str(0, 0));
+    if (lag.rows() == 1) look.clocks.flush_lag_s = std::stod(lag.str(0, 0));
+}
+
+void ask_target(pq::Connection& target, const config::Settings& settings, Look& look) {
+    auto& report = look.report;
+    if (history_writer::pg::has_metadata(target)) {
+        read_startup(target, settings, look.run);
+        read_checkpoint(target, look);
+        read_tables(target, report);
+        read_quarantines(target, report);
+        read_gaps(target, report);
+        read_kept(target, report);
+    }
+    report.state = state_of(look);
+}
+
+void ask_source(pq::Connection& source, const config::Settings& settings, Look& look) {
+    auto& report = look.report;
+    look.run.startup.server = source_catalog::read_server(source);
+    report.source_position = look.run.startup.server.flush_lsn;
+    ask_kept(source, *report.source_position, report);
+    if (report.slot && report.slot->restart_lsn.valid()) {
+        report.retained_bytes = bytes_between(report.slot->restart_lsn, *report.source_position);
+    }
+    if (!report.lock_holder.empty() || !report.position) return;
+    look.run.withdrawn = find_withdrawn(source, settings, report.tables);
 }
 
 /// Behind by how much. An idle source's position is stored every acknowledge.interval only: being
@@ -311,28 +278,49 @@ StatusReport read_status(
     StatusConnections& connections,
     std::chrono::milliseconds patience
 ) {
-    StatusReport empty;
-    empty.pipeline = settings.pipeline;
-    empty.slot_name = settings.source.slot;
-    empty.hold_back = hold_back_text(settings.acknowledge.hold_back);
-    auto report = empty;
-    Clocks clocks;
+    Look look;
+    look.run = configured_facts(settings);
+    auto& report = look.report;
+    report.pipeline = settings.pipeline;
+    report.slot_name = settings.source.slot;
+    report.hold_back = hold_back_text(settings.acknowledge.hold_back);
     connections.versions_inserted.reset();
-    auto problem =
-        ask_over(connections.target, connections.target_options, [&](pq::Connection& target) {
-            report = empty;
-            ask_target(target, settings, patience, report, clocks);
-            if (patience.count() != 0 || !report.position) return;
-            connections.versions_inserted = rows_inserted(target, settings.pipeline).rows;
-        });
-    if (!problem.empty()) report = empty;
-    report.target_error = std::move(problem);
-    if (!connections.asks_source) return report;
-    report.source_error =
-        ask_over(connections.source, connections.source_options, [&](pq::Connection& source) {
-            ask_source(source, settings, report, clocks);
-        });
-    compute_lag(settings, clocks, report);
+    const auto ask = [&](auto& kept, const auto& options, auto act) {
+        const auto before = look;
+        const auto again = [&](pq::Connection& connection) {
+            look = before;
+            act(connection);
+        };
+        auto problem = ask_over(kept, options, again);
+        if (!problem.empty()) look = before;
+        return problem;
+    };
+    const auto ask_of_target = [&](auto act) {
+        if (!report.target_error.empty()) return;
+        auto problem = ask(connections.target, connections.target_options, act);
+        if (problem.empty()) return;
+        report.target_error = std::move(problem);
+        report.lock_holder.clear();
+    };
+    const auto ask_of_source = [&](auto act) {
+        if (!connections.asks_source || !report.source_error.empty()) return;
+        report.source_error = ask(connections.source, connections.source_options, act);
+    };
+    ask_of_target([&](pq::Connection& target) {
+        ask_target_first(target, settings, patience, look);
+    });
+    ask_of_source([&](pq::Connection& source) { ask_slot(source, settings, look); });
+    ask_of_target([&](pq::Connection& target) {
+        ask_target(target, settings, look);
+        if (patience.count() != 0 || !report.position) return;
+        connections.versions_inserted = rows_inserted(target, settings.pipeline);
+    });
+    ask_of_source([&](pq::Connection& source) { ask_source(source, settings, look); });
+    if (report.target_error.empty()) {
+        const bool asked = connections.asks_source && report.source_error.empty();
+        report.obstacle = obstacle_of(look.run, asked);
+    }
+    compute_lag(settings, look.clocks, report);
     return report;
 }
 

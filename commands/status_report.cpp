@@ -111,7 +111,9 @@ void print_line(std::ostream& out, std::string_view name, const std::string& val
 
 void print_health(std::ostream& out, const std::string& health, bool colours) {
     if (health.empty()) return;
-    const auto style = health == "green" ? Style::green : Style::red;
+    const auto style = health == "green"     ? Style::green
+                       : health == "unknown" ? Style::yellow
+                                             : Style::red;
     out << fmt::format("{:<10} {}\n", "health", styled(health, style, colours));
 }
 
@@ -221,9 +223,16 @@ void print_kept(const StatusReport& report, std::ostream& out, bool colours) {
 
 }  // namespace
 
-std::string health_of(const StatusReport& report) {
+std::string health_of_history(const StatusReport& report) {
     if (!report.target_error.empty()) return {};
     return report.gaps.empty() && report.quarantines.empty() ? "green" : "red";
+}
+
+std::string health_of(const StatusReport& report) {
+    auto health = health_of_history(report);
+    if (health != "green") return health;
+    if (!report.obstacle.empty()) return "red";
+    return report.source_error.empty() ? health : "unknown";
 }
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -240,6 +249,7 @@ void print_text(const StatusReport& report, std::ostream& out, bool colours) {
     if (!report.lock_holder.empty()) state += ", by " + report.lock_holder;
     print_line(out, "state", state);
     print_health(out, health_of(report), colours);
+    print_line(out, "obstacle", report.obstacle);
     print_line(
         out, "target", report.target_error.empty() ? "" : "cannot be asked: " + report.target_error
     );
@@ -298,6 +308,7 @@ void print_csv(const StatusReport& report, std::ostream& out) {
     line("pipeline", report.pipeline);
     line("state", report.state);
     line("health", word(health_of(report)));
+    line("obstacle", word(report.obstacle));
     line("lock_holder", word(report.lock_holder));
     line("target_error", word(report.target_error));
     line("source_error", word(report.source_error));
@@ -315,11 +326,13 @@ void print_csv(const StatusReport& report, std::ostream& out) {
 
 void print_json(const StatusReport& report, std::ostream& out) {
     out << fmt::format(
-        "{{\"pipeline\": {}, \"state\": {}, \"health\": {}, \"lock_holder\": {}, "
+        "{{\"pipeline\": {}, \"state\": {}, \"health\": {}, \"obstacle\": {}, "
+        "\"lock_holder\": {}, "
         "\"target_error\": {}, \"source_error\": {}, ",
         json_string(report.pipeline),
         json_string(report.state),
         json_text(health_of(report)),
+        json_text(report.obstacle),
         json_text(report.lock_holder),
         json_text(report.target_error),
         json_text(report.source_error)

@@ -55,12 +55,12 @@ struct KeptReport {
 struct StatusReport {
     std::string pipeline;
     /// streaming: some process holds the pipeline's lock; copying: so, and tables are pending;
-    /// replaying: so, and a replay is under way; stopped; not_started: no checkpoint yet; unknown:
-    /// the target cannot be asked.
+    /// replaying: so, and a replay is under way; stopped; not_started: no checkpoint yet; unknown: the target cannot be asked.
     std::string state{"unknown"};
     std::string lock_holder;
     std::string target_error;  ///< Why the target could not be asked.
     std::string source_error;
+    std::string obstacle;  ///< What `run` stops at, or would, with exit code 3; empty: nothing.
     std::optional<pgoutput::Lsn> position;
     std::optional<pgoutput::Lsn> last_commit_end;
     std::string last_commit_time;  ///< ISO 8601, or empty.
@@ -82,8 +82,12 @@ struct StatusReport {
     std::vector<KeptReport> kept;
 };
 
-/// green; red: something is missing that nobody has mended or accepted; empty: it is not known.
+/// green; red: something is missing that nobody has mended or accepted, or `run` needs an operator;
+/// unknown: nothing of that is seen, but the source cannot be asked; empty: the target cannot.
 [[nodiscard]] std::string health_of(const StatusReport& report);
+
+/// green or red, by gaps and quarantines alone; empty: the target cannot be asked.
+[[nodiscard]] std::string health_of_history(const StatusReport& report);
 
 void print_text(const StatusReport& report, std::ostream& out, bool colours = false);
 /// Lines of name and value: what is one value in the JSON, under the same name.

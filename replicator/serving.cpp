@@ -77,7 +77,7 @@ private:
     [[nodiscard]] http::Observation observation_of(commands::StatusReport report) const {
         http::Observation seen;
         seen.state = report.state;
-        seen.health = commands::health_of(report);
+        seen.health = commands::health_of_history(report);
         seen.position = report.position;
         seen.lag_bytes = report.lag_bytes;
         seen.lag_seconds = report.lag_seconds;

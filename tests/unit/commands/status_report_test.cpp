@@ -93,6 +93,28 @@ TEST_CASE("health is red for what is missing, and unknown without the target", "
     CHECK(out.str().find("\"health\": null") != std::string::npos);
 }
 
+TEST_CASE("health is red where run would stop, and unknown without the source", "[commands]") {
+    auto report = streaming();
+    report.gaps.clear();
+    report.source_error = "no";
+    CHECK(health_of(report) == "unknown");
+    report.obstacle = "replication slot \"cdc\" does not exist";
+    CHECK(health_of(report) == "red");
+    CHECK(health_of_history(report) == "green");
+    std::ostringstream text;
+    print_text(report, text);
+    CHECK(
+        text.str().find("health     red\nobstacle   replication slot \"cdc\" does not exist\n") !=
+        std::string::npos
+    );
+    std::ostringstream json;
+    print_json(report, json);
+    CHECK(
+        json.str().find(R"("health": "red", "obstacle": "replication slot \"cdc\" does not exist")"
+        ) != std::string::npos
+    );
+}
+
 TEST_CASE("a table that is left behind has a line, and says why", "[commands]") {
     auto report = streaming();
     report.quarantines = {
