@@ -31,6 +31,7 @@ struct Look {
     StatusReport report{};
     Clocks clocks{};
     RunFacts run{};
+    bool retrying{false};  ///< Who holds the lock waits for the source.
 };
 
 std::optional<Lsn> lsn_of(const pq::Result& result, int row, int column) {
@@ -179,6 +180,7 @@ std::string state_of(const Look& look) {
     const bool pending = std::ranges::any_of(report.tables, [](const TableReport& table) {
         return table.state == "pending";
     });
+    if (held && look.retrying) return "retrying";
     if (held && report.replay_from) return "replaying";
     if (held) return pending || !report.position ? "copying" : "streaming";
     const bool begun = report.position || !look.run.startup.history_empty;
@@ -194,6 +196,7 @@ void ask_target_first(
 ) {
     auto& report = look.report;
     report.lock_holder = history_writer::pg::pipeline_lock_holder(target, settings.pipeline, "");
+    look.retrying = history_writer::pg::is_retrying(target, settings.pipeline);
     if (!history_writer::pg::has_metadata(target)) return;
     if (!report.lock_holder.empty()) {
         report.rows_per_second = rows_per_second(target, settings.pipeline, patience);

@@ -55,7 +55,8 @@ struct KeptReport {
 struct StatusReport {
     std::string pipeline;
     /// streaming: some process holds the pipeline's lock; copying: so, and tables are pending;
-    /// replaying: so, and a replay is under way; stopped; not_started: no checkpoint yet; unknown: the target cannot be asked.
+    /// replaying: so, and a replay is under way; retrying: so, and the source does not let it in;
+    /// stopped; not_started: no checkpoint yet; unknown: the target cannot be asked.
     std::string state{"unknown"};
     std::string lock_holder;
     std::string target_error;  ///< Why the target could not be asked.

@@ -14,6 +14,11 @@ std::string lock_key(const std::string& pipeline) {
     return "pgchronicle/" + pipeline;
 }
 
+/// Held beside that one.
+std::string retrying_key(const std::string& pipeline) {
+    return "pgchronicle retrying/" + pipeline;
+}
+
 /// Rows of pg_locks `l` that are the granted lock on key $1.
 constexpr const char* held_lock =
     "pg_locks l, (SELECT hashtextextended($1, 0) AS key) k"
@@ -66,6 +71,20 @@ void ensure_metadata(pq::Connection& target) {
 bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline) {
     return target.exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {lock_key(pipeline)})
         .boolean(0, 0);
+}
+
+void mark_retrying(pq::Connection& target, const std::string& pipeline) {
+    target.exec("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", {retrying_key(pipeline)});
+}
+
+void unmark_retrying(pq::Connection& target, const std::string& pipeline) {
+    target.exec("SELECT pg_advisory_unlock(hashtextextended($1, 0))", {retrying_key(pipeline)});
+}
+
+bool is_retrying(pq::Connection& target, const std::string& pipeline) {
+    const auto found =
+        target.exec(fmt::format("SELECT l.pid FROM {}", held_lock), {retrying_key(pipeline)});
+    return found.rows() != 0;
 }
 
 bool holds_pipeline_lock(

@@ -17,6 +17,12 @@ void ensure_metadata(pq::Connection& target);
 /// Takes the pipeline's lock if it is free. The lock lives as long as the connection.
 [[nodiscard]] bool try_lock_pipeline(pq::Connection& target, const std::string& pipeline);
 
+/// Says, as long as the connection lives, that the holder of the lock waits for the source;
+/// `unmark` takes it back.
+void mark_retrying(pq::Connection& target, const std::string& pipeline);
+void unmark_retrying(pq::Connection& target, const std::string& pipeline);
+[[nodiscard]] bool is_retrying(pq::Connection& target, const std::string& pipeline);
+
 /// Whether server process `backend_pid` holds it now. Asked on any connection to the target.
 [[nodiscard]] bool
 holds_pipeline_lock(pq::Connection& target, const std::string& pipeline, std::int64_t backend_pid);

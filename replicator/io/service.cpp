@@ -2,9 +2,7 @@
 
 #include "failpoint/failpoint.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
-#include "history_writer/pg/compression.hpp"
 #include "history_writer/pg/for_table.hpp"
-#include "history_writer/pg/metadata.hpp"
 #include "history_writer/pg/mismatch.hpp"
 #include "history_writer/pg/pg_history_sink.hpp"
 #include "history_writer/pg/position_marks.hpp"
@@ -194,36 +192,13 @@ void Service::settle() {
     backoff_.reset();
 }
 
-void Service::take_lock(pq::Connection& target) {
-    constexpr std::chrono::milliseconds poll{100};
-    const auto give_up = Clock::now() + settings_.target.lock_timeout;
-    bool waiting = false;
-    while (!pg::try_lock_pipeline(target, settings_.pipeline)) {
-        const auto holder = pg::pipeline_lock_holder(target, settings_.pipeline);
-        if (!waiting) log_.info("lock_waiting", {{"holder", holder}});
-        waiting = true;
-        if (Clock::now() >= give_up) {
-            throw NeedsOperator{
-                "pipeline \"" + settings_.pipeline + "\" is run by another process",
-                "It is held by " + holder + ".",
-                "Two processes never write one history. Stop that one, or wait until its server "
-                "side has noticed that it is gone."};
-        }
-        if (life_.sleep(poll)) return;
-    }
-    log_.info("lock_acquired", {{"pipeline", settings_.pipeline}});
-}
-
 Service::Turn Service::turn() {
     life_.beat(1h);
     failed_singly_ = true;
-    auto target = pq::Connection::open(writer_options());
-    pg::prefer_lz4(target);
-    pg::ensure_metadata(target);
-    take_lock(target);
+    auto target = locked_target();
     if (life_.stop_token().stop_requested()) return Turn::finished;
 
-    auto source = pq::Connection::open(source_options());
+    auto source = open_source(target);
     const auto checkpoint = start_point(source, target);
     if (options_.replay_only && !replay_) return Turn::finished;
     leave_behind(target);

@@ -57,6 +57,10 @@ private:
 
     Turn turn();
     void take_lock(pq::Connection& target);
+    /// A connection that holds the pipeline's lock, unless a stop is asked for.
+    [[nodiscard]] pq::Connection locked_target();
+    /// Where it fails, `target` is kept for the next turn.
+    [[nodiscard]] pq::Connection open_source(pq::Connection& target);
     // service_start.cpp: whether checkpoint, slot and source fit, and what is done where not.
     history_writer::Checkpoint start_point(pq::Connection& source, pq::Connection& target);
     void gather(pq::Connection& source, pq::Connection& target, StartupFacts& facts);
@@ -126,6 +130,9 @@ private:
     log::Logger& log_;
     Backoff backoff_;
     std::optional<Clock::time_point> failing_since_;
+    /// Holds the lock, and says so, while the source is tried again.
+    std::optional<pq::Connection> waiting_target_;
+    bool retrying_{false};  ///< The target's connection of this turn was kept so.
     /// Tables that a copy had before it when it was begun, until one ends well. Meanwhile only
     /// their number tells of progress: the stream stores its position before each attempt.
     std::optional<std::size_t> copy_left_;

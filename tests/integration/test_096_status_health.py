@@ -9,6 +9,7 @@ from support.lost_slot import drop_slot
 from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR
 from support.replay_scene import insert, streaming
 from support.story import each
+from support.waiting import wait_until
 
 
 def status(scene):
@@ -84,3 +85,41 @@ def test_a_source_that_cannot_be_asked_is_neither_green_nor_red(make_scene, new_
     # What the target alone tells is red nevertheless.
     without_checkpoint(scene)
     assert status(scene)["health"] == "red"
+
+
+def test_run_that_waits_for_its_source_is_retrying_and_keeps_its_lock(
+        make_scene, new_cluster, target_cluster, program):
+    source = new_cluster("away_source")
+    scene = make_scene(source, target_cluster)
+    service = streaming(scene, retry={"delay_max": "500ms"})
+    insert(scene, service, 1, 3)
+    source.stop("immediate")
+    wait_until(lambda: status(scene)["state"] == "retrying", 30, "the state to be told")
+    holder = status(scene)["lock_holder"]
+    for _ in range(10):  # Over several attempts.
+        seen = status(scene)
+        assert (seen["state"], seen["lock_holder"], seen["health"]) \
+            == ("retrying", holder, "unknown")
+    refused = scene.run("repair", "skip", "--reason", "none")
+    assert refused.returncode != EXIT_DONE
+    source.start()
+    insert(scene, service, 4, 5)
+    wait_until(lambda: status(scene)["state"] == "streaming", 30, "the stream")
+    assert status(scene)["health"] == "green"
+    assert service.stop() == EXIT_DONE, service.tail()
+
+
+def test_a_target_that_goes_while_the_source_is_away_is_found_again(
+        make_scene, new_cluster, program):
+    source, target = new_cluster("away_source"), new_cluster("away_target")
+    scene = make_scene(source, target)
+    service = streaming(scene, retry={"delay_max": "500ms"})
+    insert(scene, service, 1, 3)
+    source.stop("immediate")
+    wait_until(lambda: status(scene)["state"] == "retrying", 30, "the state to be told")
+    target.stop("immediate")
+    target.start()
+    wait_until(lambda: status(scene)["state"] == "retrying", 30, "the state to be told again")
+    source.start()
+    insert(scene, service, 4, 5)
+    assert service.stop() == EXIT_DONE, service.tail()
