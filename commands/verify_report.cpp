@@ -281,6 +281,7 @@ void print_text(const Report& report, std::ostream& out) {
     out << fmt::format(
         "pipeline {} at LSN {}, {}\n", one_line(report.pipeline), to_string(report.lsn), report.time
     );
+    if (!report.note.empty()) out << report.note << '\n';
     if (report.sample) {
         out << fmt::format(
             "A SAMPLE of {} of each table, seed {}: what it leaves out is not verified.\n",
@@ -305,12 +306,14 @@ void print_json(const Report& report, std::ostream& out) {
                                         )
                                       : std::string{"null"};
     out << fmt::format(
-        "{{\"pipeline\": {}, \"equal\": {}, \"lsn\": {}, \"time\": {}, \"sample\": {}, "
+        "{{\"pipeline\": {}, \"equal\": {}, \"lsn\": {}, \"time\": {}, \"note\": {}, \"sample\": "
+        "{}, "
         "\"seconds\": {:.3f}, \"tables\": {}}}\n",
         json_string(report.pipeline),
         report.sound(),
         json_string(to_string(report.lsn)),
         json_string(report.time),
+        report.note.empty() ? "null" : json_string(report.note),
         sample,
         report.seconds,
         json_list(report.tables, [](const TableReport& table) { return json_of(table); })

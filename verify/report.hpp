@@ -85,6 +85,7 @@ struct Report {
     std::string pipeline;
     pgoutput::Lsn lsn;
     std::string time;  ///< Of the source's snapshot, timestamptz text.
+    std::string note;  ///< Why the history is complete up to `lsn` though nobody runs it; or empty.
     std::optional<SampleReport> sample;
     std::vector<TableReport> tables;
     double seconds{0};

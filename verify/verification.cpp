@@ -4,10 +4,14 @@
 #include "history_writer/pg/metadata.hpp"
 #include "verify/each_table.hpp"
 #include "verify/source_at.hpp"
+#include "verify/unread_changes.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
 #include <thread>
+#include <utility>
 
 namespace pgchronicle::verify {
 namespace {
@@ -51,22 +55,20 @@ void require_same_source(
 }
 
 [[noreturn]] void fail_behind(
-    pq::Connection& target,
-    const config::Settings& settings,
-    const Options& options,
+    const std::string& holder,
+    std::chrono::seconds waited,
     pgoutput::Lsn lsn,
     pgoutput::Lsn position
 ) {
-    const auto holder = pg::pipeline_lock_holder(target, settings.pipeline, "");
     throw Impossible{
         Impossible::Reason::behind,
         fmt::format(
             "the history did not reach LSN {} of the source within {} s",
             to_string(lsn),
-            options.timeout.count()
+            waited.count()
         ),
         fmt::format(
-            "Its checkpoint stands at {}. {}",
+            "Its checkpoint stands at {}. {} Nothing was compared.",
             to_string(position),
             holder.empty() ? "No process runs the pipeline."
                            : "The pipeline is run by " + holder + "."
@@ -75,19 +77,41 @@ void require_same_source(
                        : "See \"pgchronicle status\"; a longer --timeout may do."};
 }
 
-/// Waits until nothing below `lsn` is missing in the target.
-void wait_for_target(
+/// Waits until nothing below `lsn` is missing in the target. Returns what is to be known of it, if
+/// anything.
+std::string wait_for_target(
     pq::Connection& target,
     const config::Settings& settings,
     const Options& options,
     pgoutput::Lsn lsn
 ) {
     constexpr std::chrono::milliseconds poll{50};
+    // Somebody may just be starting it again.
+    constexpr std::chrono::seconds alone_max{5};
     const auto deadline = Clock::now() + options.timeout;
+    const auto alone_for = std::min(options.timeout, alone_max);
+    bool alone = false;
+    auto alone_until = deadline;
     for (;;) {
+        const auto holder = pg::pipeline_lock_holder(target, settings.pipeline, "");
         const auto position = read_checkpoint(target, settings).position;
-        if (position >= lsn) return;
-        if (Clock::now() >= deadline) fail_behind(target, settings, options, lsn, position);
+        if (position >= lsn) return "";
+        const bool was_alone = std::exchange(alone, holder.empty());
+        if (alone && !was_alone) {
+            const UnreadRange range{position, lsn};
+            if (unread_changes(options.source, settings, range, options.timeout, options.stop) ==
+                Unread::nothing) {
+                return fmt::format(
+                    "No process runs the pipeline; its checkpoint stands at {}, and no change "
+                    "waits behind that: the history is complete up to this LSN.",
+                    to_string(position)
+                );
+            }
+            alone_until = Clock::now() + alone_for;
+        }
+        const auto now = Clock::now();
+        if (alone && now >= alone_until) fail_behind(holder, alone_for, lsn, position);
+        if (now >= deadline) fail_behind(holder, options.timeout, lsn, position);
         std::this_thread::sleep_for(poll);
     }
 }
@@ -131,10 +155,10 @@ Report verify(const config::Settings& settings, const Options& options) {
     prepare_session(source.connection(), options);
     prepare_session(target, options);
     options.on_progress({.table = "", .step = "waiting for the history", .done = 0, .total = 0});
-    wait_for_target(target, settings, options, source.lsn());
+    Report report;
+    report.note = wait_for_target(target, settings, options, source.lsn());
     // One state of the target for all that follows: the stream goes on.
     target.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    Report report;
     report.pipeline = settings.pipeline;
     report.lsn = source.lsn();
     report.time = source.snapshot.stamp.time;

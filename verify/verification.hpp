@@ -67,7 +67,8 @@ private:
 };
 
 /// Compares the source as of one LSN, now, with the history as of that LSN, and checks what must
-/// hold of the history by itself. Only reads, but for the temporary slot whose snapshot it takes.
+/// hold of the history by itself. Only reads, but for the temporary slot whose snapshot it takes;
+/// the pipeline's slot is looked into while nobody runs the pipeline.
 /// Holds ACCESS SHARE locks on the source's tables, and a snapshot on each side, until it is done;
 /// on a history table only while that one is read. Errors: Impossible; pq::Error, also when it was
 /// asked to stop.
