@@ -149,12 +149,10 @@ private:
         return report;
     }
 
-    /// The same of a table with a history. What is left behind on purpose is no trouble.
+    /// The same of a table with a history.
     static TableReport cannot(const FollowedTable& known, TableReport report, std::string why) {
-        if (!known.left_behind) return unknown(std::move(report), std::move(why));
-        report.outcome = TableOutcome::not_followed;
-        report.why = quarantined(known) + "; " + why;
-        return report;
+        if (known.left_behind) why = quarantined(known) + "; " + why;
+        return unknown(std::move(report), std::move(why));
     }
 
     static std::string quarantined(const FollowedTable& known) {
@@ -240,7 +238,8 @@ private:
             return lsn && *lsn <= at_.lsn ? *lsn : Lsn{};
         };
         const auto compared = by_then(known.compared);
-        const WholeSince whole{std::max(by_then(known.seam), compared), compared};
+        const WholeSince whole{
+            std::max(by_then(known.seam), compared), compared, known.left_behind.has_value()};
         return KnownGaps::read(target_, settings_.pipeline, known.state, whole);
     }
 

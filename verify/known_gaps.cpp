@@ -9,11 +9,12 @@ namespace pgchronicle::verify {
 namespace {
 
 constexpr const char* value_unknown = "value_unknown";
+constexpr const char* quarantined = "quarantined";
 using history_writer::pg::slot_lost_reason;
 
 /// Gaps that last until a comparison ends them: it is still to come.
 bool lasts(const KnownGaps::Gap& gap) {
-    return !gap.repaired && (gap.reason == "not_published" || gap.reason == "quarantined" ||
+    return !gap.repaired && (gap.reason == "not_published" || gap.reason == quarantined ||
                              gap.reason == slot_lost_reason);
 }
 
@@ -50,6 +51,7 @@ bool KnownGaps::explain(pgoutput::Lsn lsn, const std::optional<pgoutput::Lsn>& v
         if (gap.reason == value_unknown || lsn < gap.from) return false;
         // What repaired it made the history equal again from its end on.
         if (gap.repaired) return lsn < gap.to;
+        if (whole_.left_behind && gap.reason == quarantined) return false;
         if (lasts(gap)) return true;
         // Changes that were passed over. What was written after them is complete.
         return gap.to > whole_.rows && (!version || *version <= gap.to);

@@ -13,8 +13,9 @@ namespace pgchronicle::verify {
 
 /// Up to where gaps have left nothing behind that still differs.
 struct WholeSince {
-    pgoutput::Lsn rows{};    ///< All rows were copied, or compared, here.
-    pgoutput::Lsn values{};  ///< They were compared here, and unknown values found.
+    pgoutput::Lsn rows{};     ///< All rows were copied, or compared, here.
+    pgoutput::Lsn values{};   ///< They were compared here, and unknown values found.
+    bool left_behind{false};  ///< It is in quarantine now, which explains nothing: it is to end.
 };
 
 /// What pgchronicle.gap says of one table, and which differences that accounts for.

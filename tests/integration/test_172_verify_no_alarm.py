@@ -216,7 +216,7 @@ def test_what_cannot_be_compared_is_said_and_the_rest_is(scene):
     assert "operations.kept" in text.stdout and " tables not compared in " in text.stdout
 
 
-def test_a_table_in_quarantine_is_known_to_differ(scene):
+def test_what_a_table_in_quarantine_lacks_is_a_difference(scene):
     service = follow(scene, KEYED + "; create table operations.kept (id integer primary key)",
                      "insert into operations.t values (1, 'a')",
                      tables={"on_error": "quarantine"})
@@ -226,13 +226,19 @@ def test_a_table_in_quarantine_is_known_to_differ(scene):
          "where id = 1", "insert into operations.kept values (1)")
     service.wait_event("table_quarantined", timeout=60)
     since = scene.target.value("select from_lsn::text from pgchronicle.quarantine")
-    table = assert_equal(scene).table("t")
-    assert (table["gaps"], table["why"]) == (
-        2, f"it is in quarantine, and its history ends at {since}")
+    verdict = verify(scene)
+    table = verdict.table("t")
+    assert verdict.code == 1 and verdict.keys() == {"1", "2"}
+    assert (table["differences"], table["gaps"], table["why"]) == (
+        2, 0, f"it is in quarantine, and its history ends at {since}")
+    assert verdict.table("kept")["equal"]
+    text = scene.run("verify")
+    assert text.returncode == 1 and "NOT equal: 2 differences in" in text.stdout
     scene.target.execute("drop table analytics.t_history cascade")
-    table = assert_equal(scene).table("t")
-    assert (table["outcome"], table["why"]) == (
-        "not followed",
+    verdict = verify(scene)
+    table = verdict.table("t")
+    assert verdict.code == 1 and (table["outcome"], table["why"]) == (
+        "unknown",
         f"it is in quarantine, and its history ends at {since}; its history table is gone")
 
 

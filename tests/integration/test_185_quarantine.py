@@ -7,7 +7,8 @@ import json
 import pytest
 
 from support.lsn import parse_lsn
-from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE, failpoint_env, merge
+from support.pgchronicle import (EXIT_CHECK_FAILED, EXIT_DONE, EXIT_OPERATOR, EXIT_USAGE,
+                                 failpoint_env, merge)
 from support.quarantine_causes import CAUSES
 from support.quarantined import (QUARANTINE, assert_equals_source, assert_stands_at, ends_of, gaps,
                                  left_behind, release, wait_left_behind)
@@ -15,7 +16,7 @@ from support.replay_scene import WHY, add_bookmark
 from support.roles import grant_target
 from support.scene import SOURCE_USER, Scene
 from support.story import begin, each
-from support.verified import assert_equal
+from support.verified import assert_equal, verify
 from support.waiting import wait_until
 from support.whole_history import differences, whole_history
 
@@ -334,11 +335,12 @@ def test_reads_beyond_it_are_errors_and_reads_before_it_are_not(scene):
     assert read("b", "as_of", before) == 2
 
 
-def test_verify_counts_its_differences_as_a_gap(scene):
+def test_verify_finds_its_differences_until_it_is_released(scene):
     _, service, _ = left(scene, "update operations.b set v = 'unseen' where id = 1",
                          "delete from operations.b where id = 2")
-    table = assert_equal(scene).table("b")
-    assert (table["differences"], table["gaps"]) == (0, 3)
+    verdict = verify(scene)
+    assert verdict.code == EXIT_CHECK_FAILED and verdict.table("a")["equal"]
+    assert (verdict.table("b")["differences"], verdict.table("b")["gaps"]) == (3, 0)
     assert service.stop() == EXIT_DONE
     mend_and_release(scene)
     service = scene.start_streaming()

@@ -44,8 +44,11 @@ TEST_CASE("a lost slot explains differences until the table is compared", "[veri
     REQUIRE(compared.explain(Lsn{299}, Lsn{50}));
 }
 
-TEST_CASE("a quarantine explains whatever differs from its start to its repair", "[verify]") {
-    const KnownGaps open{{{Lsn{100}, Lsn{100}, "quarantined", false}}};
+TEST_CASE("a released quarantine explains what differs from its start to its repair", "[verify]") {
+    const std::vector<KnownGaps::Gap> gap{{Lsn{100}, Lsn{100}, "quarantined", false}};
+    REQUIRE_FALSE(KnownGaps{gap, {.left_behind = true}}.explain(now, Lsn{50}));
+    REQUIRE_FALSE(KnownGaps{gap, {.left_behind = true}}.explain(now, std::nullopt));
+    const KnownGaps open{gap};
     REQUIRE(open.explain(now, Lsn{50}));
     REQUIRE(open.explain(now, std::nullopt));
     REQUIRE_FALSE(open.explain(Lsn{99}, Lsn{50}));
