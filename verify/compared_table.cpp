@@ -98,6 +98,8 @@ ComparedTable plan_comparison(
     table.source.form = at.form;
     table.source.sample = at.sample;
     table.history = history_side(facts, at);
+    table.begins_known = planned.on_unknown_key == config::OnUnknownKey::stop;
+    table.collapses = planned.collapse;
     for (const auto& own : at.names.in_order()) {
         if (!facts.columns.contains(own)) table.trouble = lost(own);
     }
@@ -113,6 +115,7 @@ ComparedTable plan_comparison(
             continue;
         }
         table.columns.push_back(*name);
+        if (!column.stored_as_text) table.lasting_columns.push_back(*name);
         table.source.columns.push_back(column_of_t(column.source_name));
         table.history.columns.push_back(column_of_t(*name));
     }

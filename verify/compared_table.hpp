@@ -30,11 +30,16 @@ struct ComparedTable {
     Side source;
     Side history;
     std::vector<std::string> columns;  ///< Names in the history, unquoted, as the sides have them.
+    /// Of these, those whose values have one text for ever: a label of an enum, which is kept as
+    /// text, may be renamed.
+    std::vector<std::string> lasting_columns;
     std::vector<std::string> key;
     std::vector<ColumnLeftOut> left_out;
     std::string trouble;  ///< Why it cannot be compared; empty when it can.
     /// Equal keys may be written in several ways.
     bool key_has_spellings{false};
+    bool begins_known{false};  ///< No row may begin with a change of a key that nobody has seen.
+    bool collapses{false};     ///< intra_transaction: collapse
 };
 
 /// What both plans go by.

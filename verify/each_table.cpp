@@ -262,6 +262,21 @@ private:
         return report;
     }
 
+    /// From where on the stream tells how every row begins and what becomes of it.
+    static std::optional<Lsn>
+    complete_from(const ComparedTable& table, const FollowedTable& known, const KnownGaps& gaps) {
+        // Without a seam, under `snapshot: never`, it met rows with their first change only.
+        if (!table.begins_known || !known.state.copied || (!known.seam && !known.compared) ||
+            known.state.compare_as != pg::CompareAs::nothing) {
+            return std::nullopt;
+        }
+        auto from = gaps.complete_from();
+        for (const auto& lsn : {known.seam, known.compared, known.consistent_from}) {
+            if (from && lsn) from = std::max(*from, *lsn);
+        }
+        return from;
+    }
+
     void check(
         const ComparedTable& table,
         const FollowedTable& known,
@@ -271,9 +286,12 @@ private:
         CheckedHistory history{
             .relation = pq::quote_qualified(known.facts.schema, known.facts.table),
             .columns = table.columns,
+            .lasting_columns = table.lasting_columns,
             .key = known.facts.row_key,
             .names = at_.names,
             .pipeline = settings_.pipeline,
+            .complete_from = complete_from(table, known, gaps),
+            .collapses = table.collapses,
             .form = at_.form,
             .sample = table.history.sample,
             .missed = gaps.missed(),

@@ -23,6 +23,9 @@ struct Check {
     bool across_keys{false};  ///< A part of the rows without a key tells nothing.
     /// What lies between previous_from and lsn_from of its rows may have been missed.
     bool across_gaps{false};
+    /// Looks at other keys of the transaction, too: those that a sample leaves out, or that
+    /// intra_transaction: collapse has left nothing of, are missing.
+    bool other_keys{false};
 };
 [[nodiscard]] std::span<const Check> all_checks();
 
@@ -30,11 +33,16 @@ struct Check {
 [[nodiscard]] std::string says(const Check& check);
 
 struct CheckedHistory {
-    std::string relation;              ///< Quoted.
-    std::vector<std::string> columns;  ///< The source's, as the history calls them.
+    std::string relation;                      ///< Quoted.
+    std::vector<std::string> columns;          ///< The source's, as the history calls them.
+    std::vector<std::string> lasting_columns;  ///< Of these, those whose texts never change.
     std::vector<std::string> key;
     config::HistoryColumnNames names;
     std::string pipeline;
+    /// The beginning of every row, and whatever changes it, is known from here on; nothing where
+    /// that is not so.
+    std::optional<pgoutput::Lsn> complete_from;
+    bool collapses{false};  ///< intra_transaction: collapse
     DigestForm form{DigestForm::fast};
     std::optional<Sample> sample;
     std::vector<KnownGaps::Gap> missed;

@@ -65,6 +65,15 @@ bool KnownGaps::explain_nulls(pgoutput::Lsn version) const {
     });
 }
 
+std::optional<pgoutput::Lsn> KnownGaps::complete_from() const {
+    pgoutput::Lsn end{};
+    for (const auto& gap : missed()) {
+        if (lasts(gap)) return std::nullopt;
+        end = std::max(end, gap.to);
+    }
+    return end;
+}
+
 std::vector<KnownGaps::Gap> KnownGaps::missed() const {
     std::vector<Gap> ranges;
     std::ranges::copy_if(gaps_, std::back_inserter(ranges), [](const Gap& gap) {

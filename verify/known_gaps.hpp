@@ -47,6 +47,9 @@ public:
     /// sent. A version inherits them from the one before.
     [[nodiscard]] bool explain_nulls(pgoutput::Lsn version) const;
 
+    /// The end of the last range in which changes were missed; nothing while one lasts.
+    [[nodiscard]] std::optional<pgoutput::Lsn> complete_from() const;
+
     /// Ranges in which changes were missed: what stands before and after does not fit together.
     [[nodiscard]] std::vector<Gap> missed() const;
 

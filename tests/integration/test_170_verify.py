@@ -394,8 +394,8 @@ def test_the_text_has_a_row_for_each_table(two_tables):
     lines = result.stdout.splitlines()
     assert result.returncode == EXIT_CHECK_FAILED
     assert lines[2].split() == ["table", "rows", "versions", "differences", "gaps", "invariants"]
-    assert lines[3].split() == ["operations.other", "1", "0", "1", "0", "13", "hold"]
-    assert lines[4].split() == ["operations.t", "5000", "5000", "2", "0", "13", "hold"]
+    assert lines[3].split() == ["operations.other", "1", "0", "1", "0", "18", "hold"]
+    assert lines[4].split() == ["operations.t", "5000", "5000", "2", "0", "18", "hold"]
     assert "\n    id = 1: missing in history\n" in result.stdout
     assert "\n    id = 3: differs in v\n    id = 44: differs in v\n" in result.stdout
     assert result.stderr == ""

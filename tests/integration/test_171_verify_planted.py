@@ -44,6 +44,8 @@ def _work(source):
     source.execute("update operations.t set id = id + 1000 where id between 140 and 145")
     source.execute("insert into operations.t (id, v) select g, 'again' from "
                    "generate_series(80, 82) g")
+    source.execute("insert into operations.t (id, v, n) values (170, 'short', 1)")
+    source.execute("delete from operations.t where id = 170")
     source.execute("truncate operations.gone")
     for value in ("x", "y", "z"):
         source.execute(f"insert into operations.bag values ('{value}', 1), ('{value}', 1)")
@@ -106,6 +108,19 @@ def _again(**changed):
 
 
 DELETE = f"delete from {H} where ctid = %s::tid"
+FIRST = f"not exists (select from {H} o where o.id = h.id and (o.lsn_from, o.change_seq) < " \
+        "(h.lsn_from, h.change_seq))"
+INSERTED = f"operation_type = 'INSERT' and {FIRST}"
+
+
+def _has(row, what):
+    return f"exists (select from {H} o where o.id = h.id and {row} and {what})"
+
+
+UPDATED = _has("o.lsn_from = h.lsn_to", "o.operation_type = 'UPDATE'")
+DELETED = _has("o.lsn_from = h.lsn_to", "o.operation_type = 'DELETE'")
+# A version before says what its values were.
+LAST_OF = _has("o.lsn_to = h.lsn_from", "o.operation_type in ('INSERT', 'UPDATE', 'SNAPSHOT')")
 
 # fault -> where its row is drawn, what is done to it, what has to be said (more may be)
 KEYED = {
@@ -140,6 +155,18 @@ KEYED = {
     "a tombstone is gone": (TOMBSTONE, DELETE, {"v04_no_hole"}),
     "a second tombstone": (TOMBSTONE, _again(change_seq="change_seq + 1"),
                            {"v04_tombstone_follows"}),
+    "a first version is gone before an UPDATE": (f"{FIRST} and {UPDATED}", DELETE,
+                                                 {"v04_chain_begins"}),
+    "a first version is gone before a DELETE": (f"{INSERTED} and {DELETED}", DELETE,
+                                                {"v04_tombstone_alone"}),
+    "a tombstone has another value": (f"{TOMBSTONE} and {LAST_OF} and n is not null",
+                                      _set("n = n + 1"), {"v04_tombstone_values"}),
+    "an UPDATE says INSERT": (f"operation_type = 'UPDATE' and {LAST_OF}",
+                              _set("operation_type = 'INSERT'"), {"v04_insert_begins"}),
+    "an INSERT says UPDATE": (INSERTED, _set("operation_type = 'UPDATE'"), {"v04_chain_begins"}),
+    "an INSERT after a DELETE says UPDATE": (
+        f"operation_type = 'INSERT' and not {FIRST}", _set("operation_type = 'UPDATE'"),
+        {"v04_chain_begins"}),
     "an end is too early": (CLOSED, _set("lsn_to = lsn_to - 1"),
                             {"v04_no_hole", "v05_end_is_a_begin"}),
     "an end is too late": (CLOSED, _set("lsn_to = lsn_to + 1"), {"v04_no_overlap"}),
@@ -189,6 +216,18 @@ def test_a_fault_is_found_at_its_row(truth, fault):
     assert verdict.keys() == {row}, f"seed {SEED}: {verdict}"
     assert expected <= verdict.labels(), f"seed {SEED}: {verdict}"
     assert verdict.table("bag")["equal"] and verdict.table("gone")["equal"]
+
+
+def test_a_rekey_that_says_delete_is_found(truth):
+    target = truth.scene.target
+    ctid, key, *_ = _draw(target, H, "operation_type = 'REKEY'", random.Random(SEED))
+    with _changed(target, _set("operation_type = 'DELETE'"), ctid):
+        verdict = verify(truth.scene)
+        place = target.query(f"select lsn_from::text, change_seq::text from {H} where id = %s and "
+                             "operation_type = 'DELETE'", (key,))
+    assert verdict.code == 1 and verdict.labels() == {"v06_one_change"}, f"seed {SEED}: {verdict}"
+    [broken] = verdict.table("t")["broken"]
+    assert [(row["lsn_from"], row["change_seq"]) for row in broken["rows"]] == place
 
 
 def test_a_column_that_differs_is_named(truth):
@@ -270,7 +309,9 @@ def test_many_faults_are_all_counted_and_some_are_told(truth):
 def test_an_old_value_that_fits_its_neighbours_is_not_seen(truth):
     """What verify cannot know: documented in docs/operations.md."""
     target = truth.scene.target
-    ctid, *_ = _draw(target, H, CLOSED, random.Random(SEED))
+    told = f"exists (select from {H} o where o.id = h.id and o.lsn_from = h.lsn_to and " \
+        f"{TOMBSTONE})"
+    ctid, *_ = _draw(target, H, f"{CLOSED} and not {told}", random.Random(SEED))
     with _changed(target, _set("v = 'never was'"), ctid):
         verdict = verify(truth.scene)
     assert verdict.code == 0

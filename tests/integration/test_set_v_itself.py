@@ -33,8 +33,9 @@ TARGET = """
 create table pgchronicle.checkpoint (pipeline text primary key, slot_start pg_lsn,
     last_commit_end pg_lsn, position pg_lsn);
 create table pgchronicle.table_state (pipeline text, source_schema text, source_table text,
-    seam pg_lsn, consistent_from pg_lsn);
-create table pgchronicle.gap (pipeline text, reason text, from_lsn pg_lsn, to_lsn pg_lsn);
+    seam pg_lsn, consistent_from pg_lsn, compared pg_lsn, compare_as text);
+create table pgchronicle.gap (pipeline text, source_schema text, source_table text, reason text,
+    from_lsn pg_lsn, to_lsn pg_lsn, repaired_at timestamptz);
 create table analytics.t_history (id integer, v text, fate text, valid_from timestamptz not null,
     valid_to timestamptz, is_current boolean not null, operation_type text not null,
     lsn_from pg_lsn not null, lsn_to pg_lsn, change_seq bigint not null);
@@ -159,7 +160,23 @@ FAULTS = {
     "a whole closed lifetime is lost":
         (f"delete from {HISTORY} where id = 6", {"V8", "V11", "V9"}),
     "a first version is lost":
-        (f"delete from {HISTORY} where id = 5 and operation_type = 'INSERT'", {"V8", "V11", "V9"}),
+        (f"delete from {HISTORY} where id = 5 and operation_type = 'INSERT'",
+         {"v04_chain_begins", "V8", "V11", "V9"}),
+    "a first version is an UPDATE":
+        (f"update {HISTORY} set operation_type = 'UPDATE' where id = 2 and v = 'again'",
+         {"v04_chain_begins", "V8"}),
+    "only the tombstone of a row is left":
+        (f"delete from {HISTORY} where id = 6 and operation_type <> 'DELETE'",
+         {"v04_tombstone_alone", "V8", "V11", "V9"}),
+    "a tombstone has another value":
+        (f"update {HISTORY} set v = 'other' where id = 6 and operation_type = 'DELETE'",
+         {"v04_tombstone_values", "V8"}),
+    "an UPDATE says INSERT":
+        (f"update {HISTORY} set operation_type = 'INSERT' where id = 5 and is_current",
+         {"v04_insert_begins", "V8"}),
+    "a REKEY says DELETE":
+        (f"update {HISTORY} set operation_type = 'DELETE' where operation_type = 'REKEY'",
+         {"v06_one_change", "v04_chain_begins", "V8"}),
     "a tombstone is lost":
         (f"delete from {HISTORY} where id = 6 and operation_type = 'DELETE'",
          {"v04_no_hole", "V8", "V11"}),

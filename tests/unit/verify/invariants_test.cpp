@@ -81,3 +81,22 @@ TEST_CASE("a row without a key is shown by its text", "[verify]") {
         Contains(R"(pg_catalog.left(ROW(t."id", t."note")::text, 500) AS key_0)")
     );
 }
+
+TEST_CASE("values and their place are there for the check that compares them", "[verify]") {
+    auto one = history();
+    one.lasting_columns = {"note", "size"};
+    REQUIRE_THAT(
+        check_sql(check("v04_tombstone_values"), one),
+        Contains(R"(ARRAY[t."note"::text COLLATE "C", t."size"::text COLLATE "C"]::text[])") &&
+            Contains("t.ctid AS ctid") && Contains("row_values as row_values")
+    );
+    REQUIRE_THAT(check_sql(check("v03_is_current"), one), !Contains("row_values"));
+}
+
+TEST_CASE("where it is not known how rows begin, no version is late enough to tell", "[verify]") {
+    auto one = history();
+    const auto& tombstones = check("v04_tombstone_alone");
+    REQUIRE_THAT(check_sql(tombstones, one), Contains("> 'FFFFFFFF/FFFFFFFF'::pg_lsn"));
+    one.complete_from = pgoutput::Lsn{16};
+    REQUIRE_THAT(check_sql(tombstones, one), Contains("> '0/10'::pg_lsn"));
+}

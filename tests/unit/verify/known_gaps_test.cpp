@@ -88,3 +88,14 @@ TEST_CASE("changes were missed in any gap but one of values", "[verify]") {
     REQUIRE(gaps.missed().size() == 1);
     REQUIRE(gaps.missed().front().from == Lsn{300});
 }
+
+TEST_CASE("behind the last gap everything is known, unless one lasts", "[verify]") {
+    REQUIRE(KnownGaps{{}}.complete_from() == Lsn{});
+    const KnownGaps ended{
+        {{Lsn{100}, Lsn{300}, "quarantined", true},
+         {Lsn{120}, Lsn{200}, "skipped by an operator", false},
+         {Lsn{100}, Lsn{400}, "value_unknown", false}}};
+    REQUIRE(ended.complete_from() == Lsn{300});
+    const KnownGaps lasting{{{Lsn{100}, Lsn{100}, "not_published", false}}};
+    REQUIRE(lasting.complete_from() == std::nullopt);
+}
