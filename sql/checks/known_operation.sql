@@ -1,5 +1,5 @@
 -- Versions with an operation that the model does not have.
 select *
 from {{history}} as history
-where operation_type not in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REKEY', 'SNAPSHOT',
-                             'RECONCILE', 'REWRITE')
+where (operation_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REKEY', 'SNAPSHOT',
+                          'RECONCILE', 'REWRITE')) is not true

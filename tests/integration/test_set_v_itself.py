@@ -211,6 +211,9 @@ FAULTS = {
     "an operation has no known name":
         (f"update {HISTORY} set operation_type = 'UPSERT' where id = 5 and is_current",
          {"known_operation", "V8"}),
+    "an operation is NULL":
+        (f"alter table {HISTORY} alter operation_type drop not null;"
+         f"update {HISTORY} set operation_type = null where id = 100", {"known_operation", "V8"}),
     "a commit is recorded with an earlier time":
         (f"update {HISTORY} set valid_from = valid_from - interval '1 hour' "
          "where operation_type = 'DELETE' and id = 6", {"times_follow_stream", "V8 times"}),
