@@ -1,7 +1,7 @@
 -- Tombstones that hold another value than the version that they ended. NULL beside a value tells
 -- nothing: it may have been unknown. Nor does a tombstone of a transaction of which this history
 -- lacks an earlier change, for that may have made the last values (intra_transaction: collapse).
-select tombstone.*
+select {{key_columns}}, operation_type, lsn_from, change_seq
 from (
     select {{key_columns}}, operation_type, lsn_from, change_seq, version_at, version_before
     from (
@@ -18,10 +18,10 @@ from (
       and ends_before = lsn_from
       and changes = change_seq
 ) as tombstone
-join (select ctid as place, {{values}} as row_values from {{history}} as history) as ended
-  on ended.place = tombstone.version_at
-join (select ctid as place, {{values}} as row_values from {{history}} as history) as before
-  on before.place = tombstone.version_before
+join (select ctid as version_place, {{values}} as row_values from {{history}} as history) as ended
+  on ended.version_place = tombstone.version_at
+join (select ctid as version_place, {{values}} as row_values from {{history}} as history) as before
+  on before.version_place = tombstone.version_before
 where exists (
     select
     from unnest(ended.row_values, before.row_values) as pair (here, there)
