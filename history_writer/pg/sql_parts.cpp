@@ -99,14 +99,24 @@ std::string newest_version(
     const std::string& select,
     const std::function<std::string(std::size_t)>& key
 ) {
+    return newest_versions(table, select, key, 1);
+}
+
+std::string newest_versions(
+    const HistoryTable& table,
+    const std::string& select,
+    const std::function<std::string(std::size_t)>& key,
+    int count
+) {
     const Names n{table.names};
     return fmt::format(
-        "SELECT {} FROM {} v WHERE {} ORDER BY v.{} DESC, v.{} DESC LIMIT 1",
+        "SELECT {} FROM {} v WHERE {} ORDER BY v.{} DESC, v.{} DESC LIMIT {}",
         select,
         qualified_name(table),
         key_matches(table, "v.", key),
         n.lsn_from,
-        n.change_seq
+        n.change_seq,
+        count
     );
 }
 

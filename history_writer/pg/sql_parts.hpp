@@ -53,6 +53,13 @@ constexpr std::size_t own_columns = 7;
     const std::string& select,
     const std::function<std::string(std::size_t)>& key
 );
+/// The same of the newest `count` versions, the newest first.
+[[nodiscard]] std::string newest_versions(
+    const HistoryTable& table,
+    const std::string& select,
+    const std::function<std::string(std::size_t)>& key,
+    int count
+);
 /// The form as COPY names it.
 [[nodiscard]] const char* form_name(WireForm form);
 

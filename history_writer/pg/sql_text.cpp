@@ -28,6 +28,15 @@ std::string unnested_key(const std::vector<std::string>& key_types, std::size_t 
     return travels_as_text(key_types[i]) ? name + "::" + key_types[i] : name;
 }
 
+/// All of them, for messages.
+std::string unnested_keys(const HistoryTable& table) {
+    std::string keys;
+    for (std::size_t i = 0; i < table.key.size(); ++i) {
+        keys += fmt::format("{}k.k{}", i == 0 ? "" : ", ", i);
+    }
+    return keys;
+}
+
 std::string unnest(const std::vector<std::string>& key_types, bool with_ends) {
     std::string arguments;
     std::string names;
@@ -135,33 +144,56 @@ std::string copy_sql(const HistoryTable& table, WireForm form) {
 
 std::string close_sql(const HistoryTable& table, const std::vector<std::string>& key_types) {
     const Names n{table.names};
+    // The one before the newest is open only where somebody has put a second open version there.
+    // Then both are closed, so that the count tells; behind a newest that is closed, none is.
+    const auto newest = newest_versions(
+        table,
+        fmt::format(
+            "v.ctid AS row_at, v.{} IS NULL AS open, v.{} AS lsn, v.{} AS seq",
+            n.valid_to,
+            n.lsn_from,
+            n.change_seq
+        ),
+        [&](std::size_t i) { return unnested_key(key_types, i); },
+        2
+    );
     return fmt::format(
         "UPDATE {} h SET {} = c.ended_at, {} = false, {} = c.ended_lsn"
         " FROM (SELECT o.row_at, k.ended_at, k.ended_lsn FROM {}"
-        " CROSS JOIN LATERAL ({}) o WHERE o.open) c WHERE h.ctid = c.row_at",
+        " CROSS JOIN LATERAL (SELECT v.row_at, v.open AND lag(v.open, 1, true)"
+        " OVER (ORDER BY v.lsn DESC, v.seq DESC) AS open FROM ({}) v) o WHERE o.open) c"
+        " WHERE h.ctid = c.row_at",
         qualified_name(table),
         n.valid_to,
         n.is_current,
         n.lsn_to,
         unnest(key_types, true),
-        newest_version(
+        newest
+    );
+}
+
+std::string doubled_keys_sql(const HistoryTable& table, const std::vector<std::string>& key_types) {
+    const Names n{table.names};
+    return fmt::format(
+        "SELECT ROW({})::text FROM {} CROSS JOIN LATERAL (SELECT count(*) AS closed FROM ({}) v"
+        " WHERE v.lsn_to = k.ended_lsn) o WHERE o.closed > 1 LIMIT 5",
+        unnested_keys(table),
+        unnest(key_types, true),
+        newest_versions(
             table,
-            fmt::format("v.ctid AS row_at, v.{} IS NULL AS open", n.valid_to),
-            [&](std::size_t i) { return unnested_key(key_types, i); }
+            fmt::format("v.{} AS lsn_to", n.lsn_to),
+            [&](std::size_t i) { return unnested_key(key_types, i); },
+            2
         )
     );
 }
 
 std::string missing_keys_sql(const HistoryTable& table, const std::vector<std::string>& key_types) {
     const Names n{table.names};
-    std::string keys;
-    for (std::size_t i = 0; i < table.key.size(); ++i) {
-        keys += fmt::format("{}k.k{}", i == 0 ? "" : ", ", i);
-    }
     return fmt::format(
         "SELECT ROW({})::text FROM {} LEFT JOIN LATERAL ({}) o ON true"
         " WHERE NOT coalesce(o.open, false) LIMIT 5",
-        keys,
+        unnested_keys(table),
         unnest(key_types, false),
         newest_version(
             table,

@@ -23,6 +23,10 @@ namespace pgchronicle::history_writer::pg {
 /// descent of the index to the newest version of its key. Affects as many rows as it finds open.
 [[nodiscard]] std::string
 close_sql(const HistoryTable& table, const std::vector<std::string>& key_types);
+/// Which of these keys had more than one open version, after close_sql, with its parameters: up to
+/// five rows of text.
+[[nodiscard]] std::string
+doubled_keys_sql(const HistoryTable& table, const std::vector<std::string>& key_types);
 /// Which of these keys have no open version: parameters as close_sql's keys. Rows of text.
 [[nodiscard]] std::string
 missing_keys_sql(const HistoryTable& table, const std::vector<std::string>& key_types);

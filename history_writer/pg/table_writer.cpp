@@ -156,7 +156,32 @@ void TableWriter::check_closes(const TableChanges& changes, std::uint64_t closed
     const bool unseen_allowed = table_->on_unknown_key == config::OnUnknownKey::open ||
                                 (table_->below_seam && changes.old_rows.empty());
     if (met < expected && unseen_allowed) return;
+    if (met > expected) report_doubled(expected, met);
     report_missing(expected, met);
+}
+
+void TableWriter::report_doubled(std::uint64_t expected, std::uint64_t found) {
+    require_untouched(target_, *table_);
+    std::string keys;
+    if (table_->keyed && !params_.empty()) {
+        const auto rows = target_.exec(doubled_keys_sql(*table_, key_types_), params_);
+        for (int i = 0; i < rows.rows(); ++i) keys += (i == 0 ? "" : ", ") + rows.str(i, 0);
+    }
+    throw TableFailure{
+        *table_,
+        fmt::format(
+            "history of table \"{}.{}\" holds more than one current version of a key",
+            table_->source_schema,
+            table_->source_table
+        ),
+        fmt::format(
+            "{} versions had to be closed and {} were open.{}",
+            expected,
+            found,
+            keys.empty() ? "" : " More than one: " + keys + "."
+        ),
+        "Somebody edited the history. Nothing was written; \"pgchronicle verify\" finds such keys. "
+        "Take back what was put there, then start again."};
 }
 
 void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {

@@ -279,3 +279,43 @@ def test_a_checkpoint_that_is_deleted_or_moved_while_it_streams_is_told_apart(
     scene.target.execute("delete from pgchronicle.checkpoint; insert into pgchronicle.checkpoint "
                          "select * from public.kept; drop table public.kept")
     finish(scene, scene.start_streaming(), oracle, scene.spec("t"))
+
+
+@pytest.mark.parametrize("planted", [
+    "insert into analytics.t_history select * from analytics.t_history where id = 1 and is_current",
+    "update analytics.t_history set valid_to = null, lsn_to = null, is_current = true "
+    "where id = 1 and not is_current"], ids=["a copy", "the one before"])
+@pytest.mark.parametrize("change", [
+    "update operations.t set v = 'changed' where id = 1", "delete from operations.t where id = 1"],
+    ids=["update", "delete"])
+def test_a_second_current_version_stops_at_the_next_change_of_its_key(scene, planted, change):
+    oracle, service = begin(scene, KEYED, "t")
+    each(scene, "insert into operations.t values (1, 'a'), (2, 'b')",
+         "update operations.t set v = 'b' where id = 1")
+    scene.catch_up(service)
+    scene.target.execute(f"create table public.kept as table analytics.t_history; {planted}")
+    before = stored(scene)
+    each(scene, change + "; update operations.t set v = 'c' where id = 2")
+    assert service.wait() == EXIT_OPERATOR, service.tail()
+    said = service.tail()
+    assert 'history of table "operations.t" holds more than one current version of a key' in said
+    assert "2 versions had to be closed and 3 were open. More than one: (1)." in said
+    assert "pgchronicle verify" in said
+    assert stored(scene) == before
+    scene.target.execute("truncate analytics.t_history; "
+                         "insert into analytics.t_history table public.kept")
+    service = scene.start_streaming()
+    finish(scene, service, oracle, scene.spec("t"))
+
+
+def test_the_newest_version_closed_and_the_one_before_open_again_stops_too(scene):
+    _, service = begin(scene, KEYED, "t")
+    each(scene, "insert into operations.t values (1, 'a')", "update operations.t set v = 'b'")
+    scene.catch_up(service)
+    scene.target.execute(
+        "update analytics.t_history set is_current = not is_current, "
+        "valid_to = case when is_current then now() end, "
+        "lsn_to = case when is_current then lsn_from end")
+    each(scene, "update operations.t set v = 'c'")
+    assert service.wait() == EXIT_OPERATOR, service.tail()
+    assert "does not hold every row that was changed" in service.tail()
