@@ -21,6 +21,12 @@ bool speaks_of_another_type(const pq::Error& error) {
     return std::ranges::find(states, error.sqlstate()) != states.end();
 }
 
+/// undefined_table, undefined_column, invalid_schema_name.
+bool misses_a_part(const pq::Error& error) {
+    constexpr std::array<std::string_view, 3> states{"42P01", "42703", "3F000"};
+    return std::ranges::find(states, error.sqlstate()) != states.end();
+}
+
 }  // namespace
 
 std::string hint_of(const pq::Error& error) {
@@ -43,7 +49,14 @@ TableFailure failure_of(const HistoryTable& table, const char* doing, const pq::
     if (!detail.empty()) detail += ' ';
     detail +=
         "Table \"" + table.source_schema + "." + table.source_table + "\" was being " + doing + ".";
-    return {table, error.primary(), std::move(detail), hint_of(error)};
+    auto hint = hint_of(error);
+    if (hint.empty() && misses_a_part(error)) {
+        hint =
+            "The history table was dropped, renamed or altered. Put it back as it was, from a "
+            "backup where it is gone, then start again; \"pgchronicle verify\" says whether it "
+            "is whole.";
+    }
+    return {table, error.primary(), std::move(detail), std::move(hint)};
 }
 
 }  // namespace pgchronicle::history_writer::pg

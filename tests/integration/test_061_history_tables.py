@@ -319,3 +319,21 @@ def test_the_newest_version_closed_and_the_one_before_open_again_stops_too(scene
     each(scene, "update operations.t set v = 'c'")
     assert service.wait() == EXIT_OPERATOR, service.tail()
     assert "does not hold every row that was changed" in service.tail()
+
+
+@pytest.mark.parametrize("gone", [
+    "drop table analytics.t_history cascade",
+    "alter table analytics.t_history rename to t_elsewhere",
+    "alter table analytics.t_history rename column v to w",
+    "alter table analytics.t_history drop column v cascade"])
+@pytest.mark.parametrize("change", ["insert into operations.t values (2, 'b')",
+                                    "update operations.t set v = 'c'"])
+def test_a_history_table_that_is_not_there_as_it_was_has_a_hint(scene, gone, change):
+    _, service = begin(scene, KEYED, "t")
+    each(scene, "insert into operations.t values (1, 'a')")
+    scene.catch_up(service)
+    scene.target.execute(gone)
+    each(scene, change)
+    assert service.wait() == EXIT_OPERATOR, service.tail()
+    assert "does not exist" in service.tail()
+    assert "HINT:  The history table was dropped, renamed or altered" in service.tail()
