@@ -186,7 +186,7 @@ int skip(
     if (to > from) {
         if (const auto refusal = refuse_position(scene, to)) return report(*refusal, err);
         out << fmt::format("{} bytes of WAL are skipped, {}\n", bytes_between(from, to), range);
-        if (!options.yes && !confirmed(in, out)) {
+        if (options.asks && !confirmed(in, out)) {
             out << "nothing was done\n";
             return exit_needs_operator;
         }

@@ -12,13 +12,13 @@ namespace pgchronicle::commands {
 struct RepairSkipOptions {
     std::string reason;               ///< What the audit row says; may not be empty.
     std::optional<pgoutput::Lsn> to;  ///< Where to go on; found by trial when not given.
-    bool yes{false};                  ///< Do not ask.
+    bool asks{false};                 ///< Before anything is passed: somebody is there to answer.
 };
 
 /// Passes changes that the slot cannot decode, or that it has passed without us: records them as
 /// a gap, with an audit row, moves the checkpoint if there is one, and only then the slot. Killed
 /// in between, it can be run again. Holds the pipeline's lock meanwhile.
-/// Asks on `out` and `in` unless told not to. Returns the exit code: 0 done, or nothing to do;
+/// Asks on `out` and `in` where it is told to. Returns the exit code: 0 done, or nothing to do;
 /// 2 for impossible options; 3 where it refuses, with the reason on `err`.
 /// Throws pq::Error.
 int repair_skip(

@@ -28,6 +28,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <unistd.h>
 
 namespace {
 
@@ -81,6 +82,7 @@ struct Arguments {
     commands::BookmarkDropOptions bookmark_drop;
     commands::ReplayOptions replay;
     std::string replay_until;
+    bool skip_yes{false};
     commands::WatchOptions watch;
 };
 
@@ -302,7 +304,7 @@ private:
         takes_config(*skip);
         skip->add_option("--reason", arguments.skip.reason, "Why, for the audit row")->required();
         skip->add_option("--to", arguments.skip_to, "LSN to go on from (default: found by trial)");
-        skip->add_flag("--yes,-y", arguments.skip.yes, "Do not ask");
+        skip->add_flag("--yes,-y", arguments.skip_yes, "Do not ask, on a terminal either");
         auto* accept = repair->add_subcommand(
             "accept-source", "Take over a source that has another identity than the checkpoint's"
         );
@@ -361,6 +363,7 @@ int repair(const CLI::App& command, const config::Settings& settings, Arguments&
         return commands::repair_release(settings, arguments.release, std::cout, std::cerr);
     }
     arguments.skip.to = lsn_of(arguments.skip_to);
+    arguments.skip.asks = !arguments.skip_yes && ::isatty(STDIN_FILENO) == 1;
     return commands::repair_skip(settings, arguments.skip, std::cin, std::cout, std::cerr);
 }
 

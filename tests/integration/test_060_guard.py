@@ -1,5 +1,7 @@
 """The start-up guard: what does not fit together stops with exit code 3 and says what differs."""
 
+import os
+import pty
 import re
 import subprocess
 import threading
@@ -341,12 +343,37 @@ def test_a_slot_older_than_its_publication_without_changes_between_is_fine(scene
     assert [v.op for v in model.versions(("operations", "t"))] == ["INSERT"]
 
 
-def test_repair_skip_without_yes_changes_nothing_when_it_is_not_confirmed(scene):
+def _skip_on_a_terminal(scene, answer):
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        pipeline = scene.pipeline
+        return subprocess.run(
+            pipeline.arguments("repair", "skip", "--reason", "trying"), stdin=theirs,
+            env=pipeline.environment(), capture_output=True, text=True, timeout=60)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_repair_skip_asks_on_a_terminal_and_does_nothing_when_it_is_not_confirmed(scene):
     _slot_before_publication(scene)
     start = scene.confirmed()
-    result = scene.run("repair", "skip", "--reason", "trying", input_text="no\n")
-    assert result.returncode != EXIT_DONE
+    result = _skip_on_a_terminal(scene, b"no\n")
+    assert result.returncode == EXIT_OPERATOR
+    assert "[y/N]" in result.stdout and "nothing was done" in result.stdout
     assert scene.confirmed() == start
+    assert _skip_on_a_terminal(scene, b"y\n").returncode == EXIT_DONE
+    assert scene.confirmed() != start
+
+
+def test_repair_skip_without_a_terminal_asks_nobody(scene):
+    _slot_before_publication(scene)
+    start = scene.confirmed()
+    result = scene.run("repair", "skip", "--reason", "as check says")
+    assert result.returncode == EXIT_DONE, result.stdout + result.stderr
+    assert "[y/N]" not in result.stdout
+    assert scene.confirmed() != start
 
 
 def test_repair_skip_to_a_given_position_stops_there(scene):
