@@ -16,6 +16,9 @@ struct ReplayOptions {
     std::optional<pgoutput::Lsn> until{};  ///< With `into`: where the copy ends.
 };
 
+/// Into which schema a range is replayed where none is named: target.schema, `_replay` behind it.
+[[nodiscard]] std::string schema_of_range(const config::Settings& settings);
+
 /// Sets the history back, in one transaction on the target that also says that a replay is under
 /// way, and from which slot: a copy that was made for it. Whoever runs the pipeline next streams
 /// what is missing from there. Where that replay is under way already, nothing is done.

@@ -2,6 +2,7 @@
 #include "commands/decision.hpp"
 #include "commands/replay.hpp"
 #include "commands/replay_plan.hpp"
+#include "history_writer/history_table.hpp"
 #include "history_writer/kept_slot.hpp"
 #include "history_writer/pg/checkpoint_store.hpp"
 #include "history_writer/pg/metadata.hpp"
@@ -87,6 +88,12 @@ std::optional<Refusal> copy(
 }
 
 }  // namespace
+
+std::string schema_of_range(const config::Settings& settings) {
+    const auto schema = settings.target.schema + "_replay";
+    const bool pattern = schema.find('{') != std::string::npos;
+    return pattern ? schema : history_writer::shortened(schema);
+}
 
 config::Settings settings_of_copy(const config::Settings& settings, const std::string& into) {
     auto shadow = settings;

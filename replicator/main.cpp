@@ -154,6 +154,7 @@ int replay(const std::string& file, const Arguments& arguments) {
     auto settings = config::load(file);
     auto wanted = arguments.replay;
     wanted.until = lsn_of(arguments.replay_until);
+    if (wanted.until && wanted.into.empty()) wanted.into = commands::schema_of_range(settings);
     const bool copies = !wanted.into.empty();
     const auto code = copies ? commands::begin_replay_into(settings, wanted, std::cout, std::cerr)
                              : commands::begin_replay(settings, wanted, std::cout, std::cerr);
@@ -287,13 +288,17 @@ private:
         replay->add_option("--from", arguments.replay.from, "A bookmark's name, or an LSN")
             ->required();
         replay->add_option("--reason", arguments.replay.reason, "Why, for the audit row");
-        auto* into = replay->add_option(
+        replay->add_option(
             "--into",
             arguments.replay.into,
             "Schema of a copy, in place of setting the history itself back"
         );
-        replay->add_option("--until", arguments.replay_until, "Where the copy ends: an LSN")
-            ->needs(into);
+        replay->add_option(
+            "--until",
+            arguments.replay_until,
+            "Where the copy ends: an LSN. Without --into it goes into target.schema with _replay "
+            "behind it"
+        );
     }
 
     void add_repair() {

@@ -168,6 +168,20 @@ def test_a_damaged_history_differs_from_its_copy(scene):
         == [("wrong", "v4")]
 
 
+def test_a_range_alone_goes_beside_the_history(scene):
+    past_bookmark(scene, (1, 3), (4, 5))
+    end = scene.checkpoint()["position"]
+    room(scene, "analytics_replay")
+    before = whole_history(scene.target, scene.name)
+    result = scene.run("replay", "--from", "b", "--until", end, *WHY)
+    assert result.returncode == EXIT_DONE, result.stderr
+    assert 'into schema "analytics_replay"; streaming it on to ' + end in result.stdout
+    assert copied(scene, "analytics_replay", end) == {}
+    assert differences(before, whole_history(scene.target, scene.name)) == {}
+    assert scene.target.query("select action from pgchronicle.audit where action like 'replay%'") \
+        == [("replay into",)]
+
+
 def test_a_copy_that_cannot_be_made_leaves_nothing_behind(scene):
     position, _ = past_bookmark(scene, (1, 3), (4, 5))
     room(scene, "taken")
@@ -186,7 +200,6 @@ def test_a_copy_that_cannot_be_made_leaves_nothing_behind(scene):
         result = into(scene, schema, *arguments)
         assert result.returncode == code, (words, result.stdout + result.stderr)
         assert words in result.stderr, result.stderr
-    assert scene.run("replay", "--from", "b", "--until", position, *WHY).returncode == EXIT_USAGE
     assert differences(before, whole_history(scene.target, scene.name)) == {}
     assert slots(scene) == before_slots
     assert scene.target.value("select count(*) from pgchronicle.checkpoint") == 1
