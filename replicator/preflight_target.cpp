@@ -1,3 +1,4 @@
+#include "history_writer/retype_column.hpp"
 #include "history_writer/shape_change.hpp"
 #include "pq/quoting.hpp"
 #include "replicator/preflight_rules.hpp"
@@ -97,23 +98,20 @@ bool has_own_columns(const TargetRelation& relation, const config::HistoryColumn
     });
 }
 
-/// The view of open versions depends on every column; the two functions do not. It has to belong to
-/// the role, which makes it again when a column joins.
 std::string alter_column_sql(
     const HistoryTable& table,
     const history_writer::HistoryColumn& column,
     const std::string& role
 ) {
-    const std::string name = pq::quote_qualified(table.target_schema, table.target_table);
-    const std::string view = pq::quote_qualified(
-        table.target_schema, history_writer::shortened(table.base_name + "_current")
-    );
-    const std::string identifier = pq::quote_identifier(column.name);
-    return "DROP VIEW " + view + ";\nALTER TABLE " + name + " ALTER COLUMN " + identifier +
-           " TYPE " + column.type_sql + " USING " + identifier + "::" + column.type_sql +
-           ";\nCREATE VIEW " + view + " AS SELECT * FROM " + name + " WHERE " +
-           pq::quote_identifier(table.names.is_current) + ";\nALTER VIEW " + view + " OWNER TO " +
-           pq::quote_identifier(role) + ";";
+    const auto view = history_writer::shortened(table.base_name + "_current");
+    return history_writer::retype_column_sql({
+        .table = pq::quote_qualified(table.target_schema, table.target_table),
+        .view = pq::quote_qualified(table.target_schema, view),
+        .column = pq::quote_identifier(column.name),
+        .type_sql = column.type_sql,
+        .is_current = pq::quote_identifier(table.names.is_current),
+        .role = pq::quote_identifier(role),
+    });
 }
 
 /// What stops the writer as soon as it meets the table.

@@ -7,6 +7,7 @@
 #include "history_writer/pg/sql_parts.hpp"
 #include "history_writer/pg/sql_text.hpp"
 #include "history_writer/pg/text_literals.hpp"
+#include "history_writer/retype_column.hpp"
 #include "history_writer/table_failure.hpp"
 #include "pq/quoting.hpp"
 
@@ -106,12 +107,26 @@ void check_own_columns(
     }
 }
 
+std::string reader_name(const HistoryTable& table, const char* suffix) {
+    return pq::quote_qualified(table.target_schema, shortened(table.base_name + suffix));
+}
+
 [[noreturn]] void fail_for_type(
     const HistoryTable& table,
     const HistoryColumn& column,
+    const std::string& role,
     const std::string& is,
     const std::string& why
 ) {
+    auto sql = retype_column_sql({
+        .table = qualified_name(table),
+        .view = reader_name(table, "_current"),
+        .column = pq::quote_identifier(column.name),
+        .type_sql = column.type_sql,
+        .is_current = pq::quote_identifier(table.names.is_current),
+        .role = pq::quote_identifier(role),
+    });
+    std::ranges::replace(sql, '\n', ' ');  // A hint is one line.
     throw TableFailure{
         table,
         fmt::format(
@@ -121,17 +136,10 @@ void check_own_columns(
             table.target_table
         ),
         fmt::format("It is {} there, and {} is due.{}", is, column.type_sql, why),
-        fmt::format(
-            "Alter the column in the target, then start again: ALTER TABLE {} ALTER COLUMN {} TYPE "
-            "{};",
-            qualified_name(table),
-            pq::quote_identifier(column.name),
-            column.type_sql
-        )};
-}
-
-std::string reader_name(const HistoryTable& table, const char* suffix) {
-    return pq::quote_qualified(table.target_schema, shortened(table.base_name + suffix));
+        "Alter the column in the target, then start again. Whoever may read the view must be "
+        "granted "
+        "that again. " +
+            sql};
 }
 
 bool lacks_view(pq::Connection& target, const HistoryTable& table) {
@@ -145,7 +153,8 @@ void widen(
     const HistoryColumn& column,
     const std::string& from
 ) {
-    if (!widens(from, column.type_sql)) fail_for_type(table, column, from, "");
+    const auto role = target.exec("SELECT current_user").str(0, 0);
+    if (!widens(from, column.type_sql)) fail_for_type(table, column, role, from, "");
     try {
         // The view is made again with the other readers.
         target.exec("DROP VIEW IF EXISTS " + reader_name(table, "_current"));
@@ -162,7 +171,7 @@ void widen(
             error.sqlstate() != feature_not_supported) {
             throw;
         }
-        fail_for_type(table, column, from, " It cannot be altered here: " + error.detail());
+        fail_for_type(table, column, role, from, " It cannot be altered here: " + error.detail());
     }
 }
 

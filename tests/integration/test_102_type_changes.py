@@ -1,7 +1,10 @@
 """Types that change while their tables are followed."""
 
+import re
+
 import pytest
 
+from support.pgchronicle import EXIT_DONE, EXIT_OPERATOR
 from support.story import begin, each, finish
 
 
@@ -100,3 +103,32 @@ def test_old_rows_have_the_default_of_an_added_column_in_their_old_values(scene,
         (2, "DELETE", "new", "1.50")]
     assert scene.target.query("select id, v, w from analytics.t_current order by id") \
         == scene.source.query("select id, v, w from operations.t order by id")
+
+
+def _sql_in(text, begins):
+    """Statements as they are printed, in one line or several."""
+    return " ".join(line.strip() for line in text[text.index(begins):].split("\n\n")[0]
+                    .splitlines())
+
+
+@pytest.mark.parametrize("on_error", ["stop", "quarantine"])
+def test_what_stops_at_another_type_says_what_alters_it(scene, on_error):
+    oracle, service = begin(scene, "create table operations.t (id integer primary key, v text)",
+                            "t", tables={"on_error": on_error})
+    each(scene, "insert into operations.t values (1, '5')",
+         "alter table operations.t alter v type integer using v::integer",
+         "update operations.t set v = 6")
+    if on_error == "stop":
+        assert service.wait(40) == EXIT_OPERATOR, service.tail()
+        hint = re.findall("^HINT:  (.*)$", service.tail(), re.M)[-1]
+    else:
+        service.wait_event("table_quarantined", 40)
+        assert service.stop() == EXIT_DONE
+        hint = scene.target.value("select hint from pgchronicle.quarantine")
+    sql = hint[hint.index("DROP VIEW"):]
+    checked = scene.run("check").stdout
+    assert sql == _sql_in(checked, "DROP VIEW"), checked
+    scene.target.execute(sql)
+    if on_error == "stop":
+        finish(scene, scene.start_streaming(), oracle, scene.spec("t"))
+        assert scene.target.query("select v from analytics.t_current") == [(6,)]
