@@ -248,12 +248,19 @@ void judge_lost_slot(const Facts& facts, const source_catalog::Slot& slot, Probl
     if (reconciles(facts)) {
         lost.severity = Severity::warning;
         lost.detail += " \"run\" makes another one. " + std::string{reconcile_promise};
+    } else if (facts.target && facts.target->checkpoint) {
+        // Another slot alone would be ahead of the checkpoint, and refused.
+        lost.hint =
+            "Raise the limit that it fell to (max_slot_wal_keep_size, "
+            "idle_replication_slot_timeout), then start \"run\" with source.on_slot_lost: "
+            "reconcile: it makes the slot anew, compares every table with the source, and records "
+            "what lies "
+            "between as a gap. To compare nothing: drop the slot, create it again, and pass the "
+            "range with \"pgchronicle repair skip --reason '...'\".";
     } else {
         lost.hint =
             "Raise the limit that it fell to (max_slot_wal_keep_size, "
-            "idle_replication_slot_timeout), then replace the slot. Changes in between are "
-            "missing from the history. " +
-            std::string{reconcile_hint};
+            "idle_replication_slot_timeout), then replace the slot; history begins there.";
         lost.mending_sql = sql_to_drop(slot.name) + "\n" + create_slot_sql(slot.name);
     }
     problems.push_back(std::move(lost));

@@ -51,6 +51,23 @@ def test_by_default_it_stops_and_names_the_way_on(scene):
     refused(scene, "slot is ahead of the checkpoint", "on_slot_lost: reconcile")
 
 
+def test_another_slot_and_skip_go_on_without_a_comparison(scene):
+    stopped(scene)
+    scene.configure(source={"on_slot_lost": "stop"})
+    drop_slot(scene)
+    each(scene, "insert into operations.t values (4, 'missed')")
+    scene.create_slot()
+    skipped = scene.run("repair", "skip", *WHY)
+    assert skipped.returncode == EXIT_DONE, skipped.stdout + skipped.stderr
+    each(scene, "insert into operations.t values (5, 'seen')")
+    service = scene.start_streaming()
+    scene.catch_up(service)
+    assert service.stop() == EXIT_DONE, service.tail()
+    assert scene.target.query("select id from analytics.t_current order by id") \
+        == [(1,), (2,), (3,), (5,)]
+    assert scene.target.value("select count(*) from pgchronicle.gap") == 1
+
+
 @pytest.mark.parametrize("change, named", [
     ("position = '7FF/0'", "checkpoint is ahead of the source"),
     ("system_identifier = '7'", "belongs to another source"),

@@ -153,6 +153,15 @@ TEST_CASE("a lost slot is fatal with the server's reason", "[preflight]") {
     CHECK(problem.severity == Severity::fatal);
     CHECK(has(problem.detail, "idle_timeout"));
 
+    // Another slot alone would be ahead of the checkpoint.
+    facts.target->checkpoint = checkpoint_at(1000);
+    CHECK(has(only(facts).hint, "on_slot_lost: reconcile"));
+    CHECK(has(only(facts).hint, "pgchronicle repair skip"));
+    CHECK(only(facts).mending_sql.empty());
+    facts.target->checkpoint.reset();
+    CHECK(has(only(facts).mending_sql, "pg_drop_replication_slot"));
+    CHECK(has(only(facts).mending_sql, "pg_create_logical_replication_slot"));
+
     facts = good();
     facts.source->slot->wal_status = "unreserved";
     CHECK(only(facts).severity == Severity::warning);
