@@ -77,9 +77,9 @@ void Reading::report_unknown_keys() {
         }
         std::string hint;
         if (const auto guess = nearest(key, siblings)) {
-            hint = "Did you mean \"" + *guess + "\"?";
+            hint = "Did you mean " + quoted(*guess) + "?";
         } else if (!elsewhere.empty()) {
-            hint = "Did you mean \"" + elsewhere + "\"?";
+            hint = "Did you mean " + quoted(elsewhere) + "?";
         }
         report(line, joined_path(section, key), "unknown key", {}, std::move(hint));
     }
