@@ -16,11 +16,12 @@ function lagText(status) {
 
 function showHealth(status) {
   const chip = byId("health");
-  const said = status.health === "green" ? status.state : `${status.state}, needs attention`;
+  const fine = status.health === "green" || status.health === "unknown";
+  const said = fine ? status.state : `${status.state}, needs attention`;
   // It is a live region: the same text again would be read aloud again.
   if (chip.textContent !== said) chip.textContent = said;
   chip.dataset.health = status.health === "green" && status.state === "streaming" ? "good"
-    : status.health === "green" ? "unsure" : "bad";
+    : fine ? "unsure" : "bad";
 }
 
 function showStatus(status) {
