@@ -97,13 +97,18 @@ pq::Connection Service::locked_target() {
 }
 
 pq::Connection Service::open_source(pq::Connection& target) {
+    const auto mark = [&] {
+        if (!std::exchange(retrying_, true)) pg::mark_retrying(target, settings_.pipeline);
+    };
+    // After a failure it may be long before this attempt ends, too.
+    if (failing_since_) mark();
     try {
         auto source = pq::Connection::open(source_options());
         if (std::exchange(retrying_, false)) pg::unmark_retrying(target, settings_.pipeline);
         return source;
     } catch (const pq::Error&) {
         if (!target.ok()) throw;
-        if (!retrying_) pg::mark_retrying(target, settings_.pipeline);
+        mark();
         waiting_target_ = std::move(target);
         throw;
     }

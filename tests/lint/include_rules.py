@@ -83,6 +83,7 @@ COMPOSITION = {
     "replicator/serving.hpp": {"log"},
     "replicator/io/service.hpp": {"history_writer/pg", "initial_copy"},
     "replicator/io/service.cpp": {"history_writer/pg", "initial_copy"},
+    "replicator/io/service_connections.cpp": {"history_writer/pg"},
     "replicator/io/service_quarantine.cpp": {"history_writer/pg"},
     "replicator/io/service_replay.cpp": {"history_writer/pg"},
     "replicator/io/service_start.cpp": {"history_writer/pg", "initial_copy"},
