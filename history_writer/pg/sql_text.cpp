@@ -145,17 +145,24 @@ std::string copy_sql(const HistoryTable& table, WireForm form) {
 std::string close_sql(const HistoryTable& table, const std::vector<std::string>& key_types) {
     const Names n{table.names};
     // The one before the newest is open only where somebody has put a second open version there.
-    // Then both are closed, and the count tells.
+    // Then both are closed, so that the count tells; behind a newest that is closed, none is.
     const auto newest = newest_versions(
         table,
-        fmt::format("v.ctid AS row_at, v.{} IS NULL AS open", n.valid_to),
+        fmt::format(
+            "v.ctid AS row_at, v.{} IS NULL AS open, v.{} AS lsn, v.{} AS seq",
+            n.valid_to,
+            n.lsn_from,
+            n.change_seq
+        ),
         [&](std::size_t i) { return unnested_key(key_types, i); },
         2
     );
     return fmt::format(
         "UPDATE {} h SET {} = c.ended_at, {} = false, {} = c.ended_lsn"
         " FROM (SELECT o.row_at, k.ended_at, k.ended_lsn FROM {}"
-        " CROSS JOIN LATERAL ({}) o WHERE o.open) c WHERE h.ctid = c.row_at",
+        " CROSS JOIN LATERAL (SELECT v.row_at, v.open AND lag(v.open, 1, true)"
+        " OVER (ORDER BY v.lsn DESC, v.seq DESC) AS open FROM ({}) v) o WHERE o.open) c"
+        " WHERE h.ctid = c.row_at",
         qualified_name(table),
         n.valid_to,
         n.is_current,
