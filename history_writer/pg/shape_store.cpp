@@ -108,6 +108,34 @@ highest_number(pq::Connection& target, const std::string& pipeline, pgoutput::Re
     return static_cast<std::int16_t>(row.int64(0, 0));
 }
 
+std::set<std::string> names_of_others(
+    pq::Connection& target,
+    const std::string& pipeline,
+    pgoutput::RelationId relation,
+    const std::vector<ShapeColumn>& columns
+) {
+    std::vector<std::string> names;
+    std::vector<std::string> numbers;
+    for (const auto& column : columns) {
+        if (column.number == 0 || column.history_name.empty()) continue;
+        names.push_back(column.history_name);
+        numbers.push_back(std::to_string(column.number));
+    }
+    const auto rows = target.exec(
+        "SELECT DISTINCT n.name FROM pgchronicle.relation_shape s"
+        " CROSS JOIN LATERAL (SELECT jsonb_path_query(s.columns, '$[*]') UNION ALL"
+        " SELECT jsonb_path_query(coalesce(s.earlier, '[]'), '$[*].columns[*]')) AS c(recorded)"
+        " JOIN unnest($3::text[], $4::integer[]) AS n(name, number)"
+        " ON n.name = c.recorded->>'history' AND n.number <> (c.recorded->>'number')::integer"
+        " WHERE pipeline = $1 AND relation_id = $2::oid"
+        " AND (c.recorded->>'number')::integer <> 0",
+        {pipeline, oid_text(relation), array_literal(names), array_literal(numbers)}
+    );
+    std::set<std::string> taken;
+    for (int row = 0; row < rows.rows(); ++row) taken.insert(rows.str(row, 0));
+    return taken;
+}
+
 bool shape_unchanged(
     pq::Connection& target,
     const std::string& pipeline,

@@ -8,6 +8,7 @@
 #include "source_catalog/model.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,15 @@ last_shape(pq::Connection& target, const std::string& pipeline, pgoutput::Relati
 /// The highest number that a column had in any shape of the relation; 0 when none is known.
 [[nodiscard]] std::int16_t
 highest_number(pq::Connection& target, const std::string& pipeline, pgoutput::RelationId relation);
+
+/// Of the names in the history that `columns` have: those that other columns had, in any shape of
+/// the relation. Columns without a number are passed over.
+[[nodiscard]] std::set<std::string> names_of_others(
+    pq::Connection& target,
+    const std::string& pipeline,
+    pgoutput::RelationId relation,
+    const std::vector<ShapeColumn>& columns
+);
 
 /// Whether the shape recorded last is this one: columns, types, row key and replica identity.
 [[nodiscard]] bool shape_unchanged(

@@ -372,34 +372,33 @@ bool follow_shape(
     const source_catalog::Table& source,
     const HistoryTable& table,
     const ShapeChange& change,
-    FormerValues former
+    const std::set<std::string>& former
 ) {
     bool kept = false;
-    // Open versions began before the change: what they have under the name was true then.
-    const auto replaces_former = [&](bool is_taken) {
-        kept = kept || (is_taken && former == FormerValues::stay);
-        return !is_taken || former == FormerValues::go;
+    const auto keeps = [&](const std::string& name) {
+        const bool is_former = former.contains(name);
+        kept = kept || is_former;
+        return is_former;
     };
     in_transaction(target, [&] {
         const auto copied = rename_columns(target, table, change.renamed);
         const auto existing = existing_columns(target, name_of(table));
         ensure_history_table(target, pipeline, table);
         for (const auto& rename : copied) {
-            if (!replaces_former(true)) continue;
+            if (keeps(rename.to)) continue;
             set_in_open_versions(target, table, rename.to, pq::quote_identifier(rename.from));
         }
         for (const auto i : change.gained) {
             if (table.kept[i] < 0) continue;
             const auto& column = table.columns[static_cast<std::size_t>(table.kept[i])];
-            const bool is_taken = existing.contains(column.name);
-            if (!replaces_former(is_taken)) continue;
+            if (keeps(column.name)) continue;
             // ADD COLUMN with a constant default gives old rows a value without writing WAL.
             if (const auto& value = source.columns[i].constant_default) {
                 const pq::Param param = pq::Param::text(*value);
                 set_in_open_versions(
                     target, table, column.name, "$1::" + column.type_sql, {&param, 1}
                 );
-            } else if (is_taken) {
+            } else if (existing.contains(column.name)) {
                 set_in_open_versions(target, table, column.name, "NULL");
             }
         }

@@ -6,8 +6,8 @@
 #include "pq/connection.hpp"
 #include "source_catalog/model.hpp"
 
-#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,22 +54,17 @@ void check_history_table(
 /// The index that finds a key's versions.
 void ensure_index(pq::Connection& target, const HistoryTable& table);
 
-/// What becomes of the values that open versions have under a name that another column takes.
-enum class FormerValues : std::uint8_t {
-    stay,  ///< Until a comparison with the source ends those versions.
-    go,    ///< In place: for who cannot compare. The past is lost.
-};
-
 /// Lets the history follow its source's new shape. What the source gave old rows without writing
-/// WAL, the open versions receive in place. True: a column has taken the name of one whose values
-/// have stayed, so that the table has to be compared.
+/// WAL, the open versions receive in place; not under the names in `former`, where they hold values
+/// of columns that are gone: these were true when the versions began. True: some are left so, and
+/// the table has to be compared.
 bool follow_shape(
     pq::Connection& target,
     const std::string& pipeline,
     const source_catalog::Table& source,
     const HistoryTable& table,
     const ShapeChange& change,
-    FormerValues former
+    const std::set<std::string>& former
 );
 
 }  // namespace pgchronicle::history_writer::pg

@@ -97,17 +97,23 @@ private:
         const HistoryTable& table,
         const history_writer::SourceTransaction& at
     );
+    /// Names in the history that columns take with this change, and other columns had before.
+    std::set<std::string> names_taken(
+        const source_catalog::Table& source,
+        const HistoryTable& table,
+        const history_writer::ShapeChange& change
+    );
     void tell_changes(
         const source_catalog::Table& source,
         const history_writer::ShapeChange& change,
         const history_writer::SourceTransaction& at
     );
     /// Whether the source has, or may have, written rows anew that the stream does not show.
-    /// `name_taken`: a column has the name of a former one.
+    /// `kept`: open versions have values of a column that is gone.
     bool may_be_rewritten(
         const source_catalog::Table& source,
         const history_writer::ShapeChange& change,
-        bool name_taken
+        bool kept
     );
     Entry entry_of(const source_catalog::Table& source, HistoryTable table);
     /// Ends the names that stood for `relation` before.

@@ -128,25 +128,36 @@ void PipelineTables::follow(
     const bool compares = !replaying_ && settings_.snapshot != config::Snapshot::never;
     // Together: who reads the history beside us sees a column's name with the record of it.
     pg::in_transaction(target_, [&] {
-        bool name_taken = false;
+        const auto former = compares ? names_taken(source, table, change) : std::set<std::string>{};
+        bool kept = false;
         pg::for_table(table, "followed", [&] {
-            name_taken = pg::follow_shape(
-                target_,
-                settings_.pipeline,
-                source,
-                table,
-                change,
-                compares ? pg::FormerValues::stay : pg::FormerValues::go
-            );
+            kept = pg::follow_shape(target_, settings_.pipeline, source, table, change, former);
         });
         tell_changes(source, change, at);
-        if (compares && may_be_rewritten(source, change, name_taken)) {
+        if (compares && may_be_rewritten(source, change, kept)) {
             pg::mark_for_comparison(target_, settings_.pipeline, table, CompareAs::rewrite);
             pg::note_file(target_, settings_.pipeline, source);
             read_states();
         }
         pg::record_shape(target_, settings_.pipeline, source, table, at.end_lsn);
     });
+}
+
+std::set<std::string> PipelineTables::names_taken(
+    const Table& source,
+    const HistoryTable& table,
+    const history_writer::ShapeChange& change
+) {
+    const auto shape = history_writer::shape_of(source, table);
+    std::vector<history_writer::ShapeColumn> columns;
+    for (const auto i : change.gained) columns.push_back(shape[i]);
+    for (const auto& rename : change.renamed) {
+        const auto column =
+            std::ranges::find(shape, rename.to, &history_writer::ShapeColumn::history_name);
+        if (column != shape.end()) columns.push_back(*column);
+    }
+    if (columns.empty()) return {};
+    return pg::names_of_others(target_, settings_.pipeline, source.id, columns);
 }
 
 void PipelineTables::tell_changes(
@@ -170,14 +181,14 @@ void PipelineTables::tell_changes(
 bool PipelineTables::may_be_rewritten(
     const Table& source,
     const history_writer::ShapeChange& change,
-    bool name_taken
+    bool kept
 ) {
     const auto may_be_later = [&] {
         return history_writer::may_be_later(
             change, source, pg::highest_number(target_, settings_.pipeline, source.id)
         );
     };
-    if (name_taken || (!change.gained.empty() && may_be_later())) {
+    if (kept || (!change.gained.empty() && may_be_later())) {
         // Open versions have the values of a column that is gone, or, where the catalog is ahead of
         // the stream, rows that are still to come may. Only the source's rows tell what is true in
         // the end.
