@@ -34,7 +34,10 @@ std::optional<ExitCode> Service::after_failure(const TableFailure& failure) {
         history_writer::on_error(table.source_schema, table.source_table, settings_);
     // A copy beside the history is there to be compared: it has everything, or it is of no use. And
     // what a replay leaves out would be lost: it was there, and an earlier bookmark may help.
-    if (wanted == config::OnError::stop || !options_.copies_tables || replay_) {
+    const bool at_once = !options_.copies_tables || replay_;
+    // What came before it is stored first: an operator who alters the history's column meets no row
+    // of the former type any more.
+    if (at_once || (wanted == config::OnError::stop && failed_singly_)) {
         report(failure.what(), failure.detail(), failure.hint());
         return ExitCode::needs_operator;
     }
