@@ -54,6 +54,9 @@ public:
     [[nodiscard]] bool all_committed() const {
         return committed_ == story_.transactions().size() && unrelated_left_ == 0;
     }
+    /// Whether it has committed something behind `position` that was prepared before what the slot
+    /// has confirmed: its content will not come again.
+    [[nodiscard]] bool keeps_back_prepared(Lsn position) const;
     /// Where a transaction that has committed ends, by the start of its commit record.
     [[nodiscard]] std::optional<Lsn> commit_end(Lsn commit_lsn) const;
 

@@ -226,6 +226,14 @@ void FakeSource::send_rollbacks(std::vector<Bytes>& burst) {
     }
 }
 
+bool FakeSource::keeps_back_prepared(Lsn position) const {
+    return std::ranges::any_of(prepares_, [&](const auto& prepared) {
+        const auto& [transaction, prepare] = prepared;
+        return transaction < committed_ && prepare.lsn < confirmed_ &&
+               story_.transactions()[transaction].end_lsn > position;
+    });
+}
+
 void FakeSource::send_commit_prepared(std::vector<Bytes>& burst) {
     const auto number = sender_->transaction;
     const auto& transaction = story_.transactions()[number];

@@ -73,6 +73,11 @@ void Simulation::live_once() {
         process_ = {};
         pause(world_.up_to(2s));
     } catch (const replicator::NeedsOperator& error) {
+        const auto checkpoint = target_.checkpoint();
+        // A target that was set back may need what was prepared before the slot's position.
+        if (meddled_ && checkpoint && source_.keeps_back_prepared(checkpoint->position)) {
+            refuse(error);
+        }
         world_.fail(std::string{"halts: "} + error.what() + " " + error.detail());
     } catch (const history_writer::TableFailure& error) {
         world_.fail(std::string{"halts: "} + error.what() + " " + error.detail());
@@ -138,10 +143,14 @@ replicator::Startup Simulation::guarded(const replicator::StartupFacts& facts) {
         return startup;
     } catch (const replicator::NeedsOperator& error) {
         if (fits) throw;
-        world_.count("it refuses to go on");
-        world_.trace([&] { return std::string{"we: "} + error.what() + " " + error.detail(); });
-        throw Halted{};
+        refuse(error);
     }
+}
+
+void Simulation::refuse(const replicator::NeedsOperator& error) {
+    world_.count("it refuses to go on");
+    world_.trace([&] { return std::string{"we: "} + error.what() + " " + error.detail(); });
+    throw Halted{};
 }
 
 replicator::HoldBack Simulation::hold_back() const {

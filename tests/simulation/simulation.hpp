@@ -86,6 +86,8 @@ private:
     void check_end(replicator::io::SessionEnd end, Lsn from, std::optional<Lsn> until);
     [[nodiscard]] history_writer::Checkpoint start_point();
     [[nodiscard]] replicator::Startup guarded(const replicator::StartupFacts& facts);
+    /// Nobody but a person can know what is right.
+    [[noreturn]] void refuse(const replicator::NeedsOperator& error);
     [[nodiscard]] replicator::HoldBack hold_back() const;
     [[nodiscard]] std::optional<Lsn> peek(const pgoutput::Begin& begin);
     void on_status(const pgoutput::StatusUpdate& status);
