@@ -156,59 +156,37 @@ void TableWriter::check_closes(const TableChanges& changes, std::uint64_t closed
     const bool unseen_allowed = table_->on_unknown_key == config::OnUnknownKey::open ||
                                 (table_->below_seam && changes.old_rows.empty());
     if (met < expected && unseen_allowed) return;
-    if (met > expected) report_doubled(expected, met);
-    report_missing(expected, met);
+    report_closes(expected, met);
 }
 
-void TableWriter::report_doubled(std::uint64_t expected, std::uint64_t found) {
+void TableWriter::report_closes(std::uint64_t expected, std::uint64_t found) {
     require_untouched(target_, *table_);
+    const bool doubled = found > expected;
     std::string keys;
     if (table_->keyed && !params_.empty()) {
-        const auto rows = target_.exec(doubled_keys_sql(*table_, key_types_), params_);
+        const std::span<const pq::Param> params{params_};
+        const auto rows =
+            doubled ? target_.exec(doubled_keys_sql(*table_, key_types_), params)
+                    : target_.exec(
+                          missing_keys_sql(*table_, key_types_), params.first(key_types_.size())
+                      );
         for (int i = 0; i < rows.rows(); ++i) keys += (i == 0 ? "" : ", ") + rows.str(i, 0);
     }
+    if (!keys.empty()) keys = fmt::format(" {}: {}.", doubled ? "More than one" : "Not open", keys);
     throw TableFailure{
         *table_,
         fmt::format(
-            "history of table \"{}.{}\" holds more than one current version of a key",
+            "history of table \"{}.{}\" {}",
             table_->source_schema,
-            table_->source_table
+            table_->source_table,
+            doubled ? "holds more than one current version of a key"
+                    : "does not hold every row that was changed"
         ),
-        fmt::format(
-            "{} versions had to be closed and {} were open.{}",
-            expected,
-            found,
-            keys.empty() ? "" : " More than one: " + keys + "."
-        ),
-        "Somebody edited the history. Nothing was written; \"pgchronicle verify\" finds such keys. "
-        "Take back what was put there, then start again."};
-}
-
-void TableWriter::report_missing(std::uint64_t expected, std::uint64_t found) {
-    require_untouched(target_, *table_);
-    std::string keys;
-    if (table_->keyed && !params_.empty()) {
-        const auto rows = target_.exec(
-            missing_keys_sql(*table_, key_types_),
-            std::span<const pq::Param>{params_}.first(key_types_.size())
-        );
-        for (int i = 0; i < rows.rows(); ++i) keys += (i == 0 ? "" : ", ") + rows.str(i, 0);
-    }
-    throw TableFailure{
-        *table_,
-        fmt::format(
-            "history of table \"{}.{}\" does not hold every row that was changed",
-            table_->source_schema,
-            table_->source_table
-        ),
-        fmt::format(
-            "{} versions had to be closed and {} were open.{}",
-            expected,
-            found,
-            keys.empty() ? "" : " Not open: " + keys + "."
-        ),
-        "Somebody edited the history, or rows are filtered on the source. Nothing was written; "
-        "restore the history, or set on_unknown_key: open for the table."};
+        fmt::format("{} versions had to be closed and {} were open.{}", expected, found, keys),
+        doubled ? "Somebody edited the history. Nothing was written; \"pgchronicle verify\" finds "
+                  "such keys. Take back what was put there, then start again."
+                : "Somebody edited the history, or rows are filtered on the source. Nothing was "
+                  "written; restore the history, or set on_unknown_key: open for the table."};
 }
 
 void TableWriter::write_staged_closes(
@@ -375,7 +353,7 @@ void TableWriter::write_fills(const ChangeBatch& batch, const TableChanges& chan
         );
     }
     const auto filled = target_.exec(fill_sql(*table_, stage_.name())).affected();
-    if (filled != staged) report_missing(staged, filled);
+    if (filled != staged) report_closes(staged, filled);
 }
 
 void TableWriter::collapse(const SourceTransaction& transaction) {

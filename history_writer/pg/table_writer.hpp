@@ -70,8 +70,7 @@ private:
     void copy_versions(const ChangeBatch& batch, const TableChanges& changes);
     /// Makes room in the index if that is what `error`, of an insert, is about; else nothing.
     void make_room(const pq::Error& error);
-    [[noreturn]] void report_doubled(std::uint64_t expected, std::uint64_t found);
-    [[noreturn]] void report_missing(std::uint64_t expected, std::uint64_t found);
+    [[noreturn]] void report_closes(std::uint64_t expected, std::uint64_t found);
 
     pq::Connection& target_;
     std::string pipeline_;
